@@ -145,12 +145,13 @@ def select_in(
     """
     about = take_analysis(folder, state) if measured or selection.communities else ()
     try:
-        missing = check_values(state, selection)
+        _check_communities(state, selection.communities)
+        selected = select(state, selection)
+        missing = check_values(state, selection, selected.sound_ids)
     except SettingsError as error:
         for line in about:
             error.add_note(line)
         raise
-    selected = select(state, selection)
     return selected, (*about, *why_missing(missing, selected, selection))
 
 
@@ -164,14 +165,15 @@ def take_analysis(folder: Path, state: SoundGraph) -> tuple[str, ...]:
     return loaded.notices
 
 
-def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+def check_values(state: SoundGraph, selection: Selection, selected: Iterable[int] = ()) -> tuple[MissingValue, ...]:
     """Return the values of a selection that no sound has.
 
-    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library, and
-    for a community that the library's analysis does not have.
+    `selected`: the sounds that meet it, if they are known; this saves time. Raises `SettingsError` for a license or a
+    category that Freesound does not have, and no sound of the library, and for a community that the library's analysis
+    does not have.
     """
     _check_communities(state, selection.communities)
-    missing = find_missing(state, selection)
+    missing = find_missing(state, selection, selected)
     for one in missing:
         if not one.possible:
             raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")

@@ -19,6 +19,7 @@ from harvester.checkpoint.format import (
     begins_as_checkpoint,
     decode_checkpoint,
     digest_of,
+    garbage_collection_off,
     latest_stamp,
 )
 from harvester.checkpoint.loading import load_by_blocks
@@ -184,7 +185,8 @@ def store_checkpoint(path: Path) -> Decoded | None:
 def store_open_checkpoint(file: Packed) -> Decoded | None:
     """Do as `store_checkpoint` does, with an open file."""
     keeper = StoringKeeper()
-    verified = walk_checkpoint(file, keeper=keeper)
+    with garbage_collection_off():
+        verified = walk_checkpoint(file, keeper=keeper)
     return None if verified is None else Decoded(keeper.state, keeper.metadata, verified.digest)
 
 

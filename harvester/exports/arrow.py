@@ -63,7 +63,8 @@ class SoundRows:
             yield from typed
             return
         for place, row in enumerate(typed):
-            yield row | {"record": self._whole.text(row["id"]), "library": self.library(place) or None}
+            row["record"], row["library"] = self._whole.text(row["id"]), self.library(place) or None
+            yield row
         if not len(self._selected) and (library := self.library(0)):
             yield {"library": library}
 
@@ -89,10 +90,15 @@ def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
         }
 
 
-def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows as record batches; one batch at most is in memory."""
+def batches(
+    schema: pa.Schema, table_rows: Iterable[dict[str, Any]], batch_rows: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows as record batches of `batch_rows`, by default 20,000.
+
+    The rows of one batch at most are dicts at the same time.
+    """
     remaining = iter(table_rows)
-    while group := list(islice(remaining, ROWS_A_BATCH)):
+    while group := list(islice(remaining, batch_rows or ROWS_A_BATCH)):
         yield pa.RecordBatch.from_pylist(group, schema=schema)
 
 
@@ -102,10 +108,12 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 
 
 def with_times(columns: Iterable[Column], table_rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `table.rows` as values that pyarrow accepts."""
+    """Yield the same rows, with times that pyarrow accepts."""
     times = {column.name for column in columns if is_time(column)}
     for row in table_rows:
-        yield {name: moment_of(value) if name in times else value for name, value in row.items()}
+        for name in times & row.keys():
+            row[name] = moment_of(row[name])
+        yield row
 
 
 def _type(column: Column) -> pa.DataType:

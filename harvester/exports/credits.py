@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from sys import intern
 
 from harvester.counts import counted
 from harvester.exports.csv_text import csv_line, disarmed
@@ -74,15 +75,16 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
 
 
 def _credit(sound: Sound) -> Credit:
+    # All credits are in memory to be sorted, so texts that recur are one object each.
     return Credit(
         sound_id=sound.id,
         title=one_line(sound.name) or f"sound {sound.id}",
-        author=one_line(sound.username) or "unknown author",
+        author=intern(one_line(sound.username)) or "unknown author",
         url=web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
-        license=one_line(sound.license_name),
-        license_url=web_address(sound.license),
-        fetched=str(sound.fetched_at)[:10] if sound.fetched_at else "",
-        gen_ai=sound.gen_ai_wish,
+        license=intern(one_line(sound.license_name)),
+        license_url=intern(web_address(sound.license)),
+        fetched=intern(str(sound.fetched_at)[:10]) if sound.fetched_at else "",
+        gen_ai=intern(sound.gen_ai_wish),
     )
 
 

@@ -1,15 +1,18 @@
 """Write a selection as parts of Parquet, each of them a task.
 
 Invariant: the parts have the same bytes, whichever process writes them. The rows of a part are made where it is
-written: the sounds that it needs are smaller than its rows. Needs `pyarrow`, as `exports.parquet` does.
+written: the sounds that it needs are smaller than its rows. Where this process writes them one by one, the sounds stay
+where they are. Needs `pyarrow`, as `exports.parquet` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +24,21 @@ from harvester.exports.table import Column
 from harvester.graph import Excerpt, Selected, take_excerpt
 from harvester.jobs import Team
 
+_Take: TypeAlias = "Callable[[Selected, Sequence[int]], Excerpt | _Here]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Some sounds of a selection, for a part that this process writes."""
+
+    whole: Selected
+    sound_ids: Sequence[int]
+
+    def selected(self) -> Selected:
+        """Return the sounds, with their edges in the whole selection."""
+        whole = self.whole
+        return Selected(whole.state, self.sound_ids, whole.edge_rule, is_whole=whole.is_whole, others=whole.members)
+
 
 @dataclass(frozen=True, slots=True)
 class _PartTask:
@@ -31,7 +49,7 @@ class _PartTask:
     """
 
     name: str
-    excerpt: Excerpt
+    excerpt: Excerpt | _Here
     first: int
     last: int
     columns: tuple[Column, ...] | None = None
@@ -55,9 +73,13 @@ def encode_parts(selected: Selected, part_rows: int, team: Team) -> Iterator[tup
     machine that are no such part.
     """
     known: list[tuple[str, int, pa.Schema]] = []
+    sounds: _Take = _Here
+    edges: _Take = _Here
+    if team.is_remote or team.size > 1:
+        sounds, edges = take_excerpt, partial(take_excerpt, attributes=False)
 
     def tasks() -> Iterator[_PartTask]:
-        for part in chain(_sound_parts(selected, part_rows), _edge_parts(selected, part_rows)):
+        for part in chain(_sound_parts(selected, part_rows, sounds), _edge_parts(selected, part_rows, edges)):
             if team.is_remote:
                 known.append((part.name, part.last - part.first, part.schema(part.rows())))
             yield part
@@ -68,16 +90,16 @@ def encode_parts(selected: Selected, part_rows: int, team: Team) -> Iterator[tup
         yield name, pieces
 
 
-def _sound_parts(selected: Selected, part_rows: int) -> Iterator[_PartTask]:
+def _sound_parts(selected: Selected, part_rows: int, take: _Take) -> Iterator[_PartTask]:
     rows = SoundRows(selected, whole=True)
     for number, start in enumerate(range(0, max(len(selected), 1), part_rows)):
         ids = selected.sound_ids[start : start + part_rows]
         libraries = tuple(rows.library(start + place) for place in range(max(len(ids), 1)))
         count = len(ids) or int(any(libraries))
-        yield _PartTask(_path("sounds", number), take_excerpt(selected, ids), 0, count, rows.columns, libraries)
+        yield _PartTask(_path("sounds", number), take(selected, ids), 0, count, rows.columns, libraries)
 
 
-def _edge_parts(selected: Selected, part_rows: int) -> Iterator[_PartTask]:
+def _edge_parts(selected: Selected, part_rows: int, take: _Take) -> Iterator[_PartTask]:
     """Yield the parts of the edges, each with the sounds that have them."""
     number, kept, count_kept, skipped = 0, list[int](), 0, 0
     for sound_id in selected.sound_ids:
@@ -87,7 +109,7 @@ def _edge_parts(selected: Selected, part_rows: int) -> Iterator[_PartTask]:
         kept.append(sound_id)
         count_kept += count
         while count_kept - skipped >= part_rows:
-            yield _edge_part(selected, kept, number, skipped, skipped + part_rows)
+            yield _edge_part(take(selected, tuple(kept)), number, skipped, skipped + part_rows)
             number += 1
             # Only the last sound may have edges left.
             skipped += part_rows - (count_kept - count)
@@ -95,11 +117,11 @@ def _edge_parts(selected: Selected, part_rows: int) -> Iterator[_PartTask]:
             if skipped == count_kept:
                 kept, count_kept, skipped = [], 0, 0
     if count_kept > skipped or number == 0:
-        yield _edge_part(selected, kept, number, skipped, count_kept)
+        yield _edge_part(take(selected, tuple(kept)), number, skipped, count_kept)
 
 
-def _edge_part(selected: Selected, sound_ids: Sequence[int], number: int, first: int, last: int) -> _PartTask:
-    return _PartTask(_path("edges", number), take_excerpt(selected, sound_ids, attributes=False), first, last)
+def _edge_part(excerpt: Excerpt | _Here, number: int, first: int, last: int) -> _PartTask:
+    return _PartTask(_path("edges", number), excerpt, first, last)
 
 
 def _path(table: str, number: int) -> str:

@@ -2,19 +2,21 @@
 
 Owns the schema, in `exports.sqlite_schema`, and the order of everything in the file: the same library gives the same
 bytes for one version of SQLite. Each sound has, beside its columns, the canonical text from which `harvester import`
-makes the same library. Needs only the standard library. The database is built in memory, and its bytes are written like
-those of any other export.
+makes the same library. Needs only the standard library. The database is built in a temporary file without a name, and
+its bytes are written like those of any other export.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
-from harvester.errors import LibraryUnwritable, words_of
+from harvester.errors import DiskFull, LibraryUnwritable, words_of
 from harvester.exports.relational import edges_by_kind, tag_rows
 from harvester.exports.sqlite_schema import (
     FINISHING,
@@ -28,23 +30,61 @@ from harvester.exports.whole import WholeTexts
 from harvester.graph import Selected
 
 _PIECE_BYTES = 1 << 20
+_COUNTERS = (slice(24, 28), slice(92, 100))
+"""Bytes of the header where SQLite counts the changes of a file, and notes its own version."""
 
 
-def encode_sqlite(selected: Selected) -> Iterator[bytes]:
+def encode_sqlite(selected: Selected) -> Generator[bytes, None, None]:
     """Yield the bytes of the database.
 
-    Raises `LibraryUnwritable` when SQLite cannot build it, for example when it would be larger than SQLite allows.
+    Raises `DiskFull` without room for the temporary file, and `LibraryUnwritable` when SQLite cannot build the
+    database, for example when it would be larger than SQLite allows.
     """
+    from tempfile import gettempdir  # slow to import
+
     try:
-        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        with _nameless_database() as (connection, descriptor):
             _build(connection, selected)
-            content = connection.serialize()
+            head = bytearray(os.pread(descriptor, _PIECE_BYTES, 0))
+            for counter in _COUNTERS:
+                head[counter] = bytes(counter.stop - counter.start)
+            yield bytes(head)
+            place = len(head)
+            while piece := os.pread(descriptor, _PIECE_BYTES, place):
+                place += len(piece)
+                yield piece
     except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise DiskFull(
+                f"{gettempdir()}: no space left on the disk to build the database; the earlier file is unchanged; "
+                "TMPDIR may name a folder with more room"
+            ) from error
         raise LibraryUnwritable(
             f"SQLite cannot hold these sounds ({words_of(error)}); the earlier file is unchanged"
         ) from error
-    for start in range(0, len(content), _PIECE_BYTES):
-        yield content[start : start + _PIECE_BYTES]
+
+
+@contextmanager
+def _nameless_database() -> Iterator[tuple[sqlite3.Connection, int]]:
+    """Give a new database and a descriptor of its file, which has no name.
+
+    The system frees its space with the connection, also after a kill.
+    """
+    from tempfile import TemporaryDirectory
+
+    with ExitStack() as stack:
+        folder = TemporaryDirectory()
+        stack.callback(folder.cleanup)
+        path = Path(folder.name, "export.sqlite")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        stack.callback(os.close, descriptor)
+        connection = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        # SQLite opens the file with the first statement that reads. Without a journal nothing needs the name again.
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+        folder.cleanup()
+        yield connection, descriptor
 
 
 def _build(connection: sqlite3.Connection, selected: Selected) -> None:

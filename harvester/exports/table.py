@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 """Names that the column of a nested value must not have."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MEASURED: dict[type, Kind] = {int: "int", float: "float"}
 
 
@@ -133,8 +134,7 @@ def is_time(column: Column) -> bool:
 def moment_of(value: int | str) -> datetime:
     """Return a value of such a column in UTC, as a text without zone is."""
     if isinstance(value, int):
-        seconds, microseconds = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+        return _EPOCH + timedelta(microseconds=value)
     read = datetime.fromisoformat(value)
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 

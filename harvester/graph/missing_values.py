@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from harvester.counts import plain_number
 from harvester.graph.selection import Selection, license_names, typed_license
+from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words, tokens_of
 from harvester.records import (
@@ -29,6 +30,8 @@ from harvester.records import (
 )
 
 _MOST_NAMED = 6
+_EXAMPLES = 100
+"""How many of the selected sounds are looked at before all sounds are."""
 _LONGEST_NAME = 40
 _ALL_CATEGORIES = {name.casefold() for name in chain(CATEGORIES, *CATEGORIES.values())}
 
@@ -71,24 +74,27 @@ def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found
     return f"no sound matches: {'; '.join(told)}"
 
 
-def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+def find_missing(state: SoundGraph, selection: Selection, selected: Iterable[int] = ()) -> tuple[MissingValue, ...]:
     """Return the values of a selection that no sound of `state` has.
 
-    Sounds that are gone do not count.
+    Sounds that are gone do not count. `selected`: ids of sounds that meet the selection, if they are known. Most
+    selections have some, and then their first ones answer what else takes a pass over all sounds.
     """
+    examples = [state.attributes(sound_id) for sound_id in islice(selected, _EXAMPLES)]
     return tuple(
         chain(
-            _missing(state, "license", selection.licenses, is_possible_license, typed_license, license_names),
-            _missing(state, "category", selection.categories, _ALL_CATEGORIES.__contains__),
-            _missing(state, "tag", selection.tags),
-            _missing(state, "user", selection.users),
-            _missing(state, "gen-AI wish", selection.gen_ai_wishes),
+            _missing(state, "license", selection.licenses, examples, is_possible_license, typed_license, license_names),
+            _missing(state, "category", selection.categories, examples, _ALL_CATEGORIES.__contains__),
+            _missing(state, "tag", selection.tags, examples),
+            _missing(state, "user", selection.users, examples),
+            _missing(state, "gen-AI wish", selection.gen_ai_wishes, examples),
             _missing_relations(state, selection.edges.relations or ()),
-            _missing_words(state, selection.words),
-            _beyond_all(state, selection),
+            # A sound that meets the selection has all its words, and is within its bounds.
+            _missing_words(state, () if examples else selection.words),
+            () if examples else _beyond_all(state, selection),
             _missing_ids(state, selection.ids),
-            _missing(state, "tag", selection.excluded_tags, decides=False),
-            _missing(state, "user", selection.excluded_users, decides=False),
+            _missing(state, "tag", selection.excluded_tags, examples, decides=False),
+            _missing(state, "user", selection.excluded_users, examples, decides=False),
         )
     )
 
@@ -105,19 +111,22 @@ def _missing(
     state: SoundGraph,
     what: str,
     wanted: Iterable[str],
+    examples: Iterable[dict[str, Any]],
     is_possible: Callable[[str], bool] = lambda _: True,
     folded: Callable[[str], str] = str.casefold,
     spellings: Callable[[str], Iterable[str]] = lambda name: (name.casefold(),),
     *,
     decides: bool = True,
 ) -> Iterator[MissingValue]:
-    if not wanted:
+    def missing_in(names: Iterable[str], values: Iterable[str]) -> list[str]:
+        known = {spelling for name in names for spelling in spellings(name)}
+        return [value for value in values if folded(value) not in known]
+
+    unseen = missing_in(chain.from_iterable(map(_NAMES[what], examples)), wanted)
+    if not unseen:
         return
     there = _count(state, what)
-    known = {spelling for name in there for spelling in spellings(name)}
-    for value in wanted:
-        if folded(value) in known:
-            continue
+    for value in missing_in(there, unseen):
         if is_possible(folded(value)):
             yield MissingValue(what, value, _others(folded(value), there), decides=decides)
         else:
@@ -143,11 +152,15 @@ def _missing_relations(state: SoundGraph, kinds: Collection[str]) -> Iterator[Mi
 
 def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingValue]:
     """Yield the words that no sound has, with words that are spelt alike."""
-    sounds = [state.sound(sound_id) for sound_id, attributes in _present(state)] if words else []
+
+    def sounds() -> Iterator[Sound]:
+        # Made again for each question: of a stored library they would not fit into memory.
+        return (Sound(sound_id, attributes) for sound_id, attributes in _present(state))
+
     return missing_words(
         words,
-        lambda word: any(has_words(sound, [word]) for sound in sounds),
-        lambda _: set().union(*map(tokens_of, sounds)),
+        lambda word: any(has_words(sound, [word]) for sound in sounds()),
+        lambda _: set().union(*map(tokens_of, sounds())),
     )
 
 

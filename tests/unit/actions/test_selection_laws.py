@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import harvester
 from harvester.actions import SelectKeywords
+from harvester.actions.selecting import read_selection
 from harvester.cli.select_options import SelectOptions
 from harvester.errors import SettingsError
-from harvester.graph import SoundGraph
+from harvester.graph import SoundGraph, find_missing, select
 from harvester.library import LibraryView
 from harvester.model import Gone, Known
 from harvester.records import GEN_AI_WISHES
@@ -106,6 +107,35 @@ def test_each_sound_has_one_wish_and_an_unknown_one_is_no_yes(drawn: Any) -> Non
     assert sum(map(len, by_wish.values())) == len(library.select())
     for wish, ids in by_wish.items():
         assert {library[sound_id].gen_ai_wish for sound_id in ids} <= {wish}
+
+
+looked_for = conditions | st.fixed_dictionaries({"license": st.lists(st.sampled_from(["none", "CC0", "BY-NC 3.0"]))})
+
+
+@quick
+@given(libraries, looked_for)
+def test_what_is_missing_does_not_depend_on_knowing_what_is_selected(drawn: Any, keywords: dict[str, Any]) -> None:
+    state, selection = library_of(drawn)._selected.state, read_selection(**keywords)
+    selected = select(state, selection)
+    assert find_missing(state, selection, selected.sound_ids) == find_missing(state, selection)
+
+
+def test_a_selection_that_matches_takes_no_pass_over_all_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = make_state([make_record(one, tags=["rain"], license=CC0) for one in range(1, 400)])
+    selection = read_selection(tag="rain", license="CC0", user="user1", query="rain", created="2000..", min_duration=0)
+    read, known = list[int](), state.attributes
+
+    def counted(sound_id: int) -> dict[str, Any]:
+        read.append(sound_id)
+        return known(sound_id)
+
+    selected = select(state, selection).sound_ids
+    assert len(selected) > 100
+    monkeypatch.setattr(state, "attributes", counted)
+    assert find_missing(state, selection, selected) == ()
+    assert len(read) == 100
+    assert find_missing(state, selection) == ()
+    assert len(read) > 1_000
 
 
 # --- one definition --------------------------------------------------------------------------------------------------

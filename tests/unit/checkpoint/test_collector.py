@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 
-from harvester.checkpoint import decode_checkpoint, encode_checkpoint
+from harvester.checkpoint import decode_checkpoint, encode_checkpoint, store_checkpoint
 from harvester.errors import LibraryCorrupt
 from tests.support.view_samples import make_record, make_state
 
@@ -27,12 +29,20 @@ def phases() -> Iterator[list[str]]:
     gc.callbacks.remove(note)
 
 
-def test_nothing_is_collected_while_a_checkpoint_is_read(phases: list[str]) -> None:
+def store(packed: bytes) -> None:
+    with NamedTemporaryFile() as file:
+        file.write(packed)
+        file.flush()
+        assert store_checkpoint(Path(file.name)) is not None
+
+
+@pytest.mark.parametrize("read", [decode_checkpoint, store])
+def test_nothing_is_collected_while_a_checkpoint_is_read(phases: list[str], read: Callable[[bytes], object]) -> None:
     usual = gc.get_threshold()
     gc.set_threshold(1)
     try:
         phases.clear()
-        decode_checkpoint(PACKED)
+        read(PACKED)
         counted = len(phases)
     finally:
         gc.set_threshold(*usual)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import networkx as nx
 import pandas as pd
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
 from harvester.errors import SettingsError
+from harvester.exports import parquet as parquet_module
+from harvester.exports.arrow import SoundRows
 from harvester.exports.export import save_export
+from harvester.exports.parquet import encode_parquet
 from harvester.extension_points import FORMATS
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
@@ -193,6 +198,31 @@ def test_parquet_is_typed_and_reads_back_in_pyarrow_as_the_library(selected: Sel
         assert_sound_equals(row, known)
     edges = pq.read_table(edges_path).to_pylist()
     assert {(edge["source"], edge["target"]): edge["score"] for edge in edges} == scores(selected)
+
+
+def test_a_parquet_file_has_the_bytes_of_whole_groups_of_rows() -> None:
+    selected = select(make_state([make_record(one, description=f"{one} " * (one % 90)) for one in range(1, 2_600)]))
+    sounds = SoundRows(selected, whole=True)
+    expected = io.BytesIO()
+    with pq.ParquetWriter(expected, sounds.schema, **parquet_module._PINNED) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist(list(sounds.rows()), schema=sounds.schema))
+    assert b"".join(encode_parquet(sounds.schema, sounds.rows())) == expected.getvalue()
+
+
+def test_one_group_of_rows_at_most_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_module, "ROWS_A_BATCH", 200)
+    schema, held = pa.schema([("text", pa.string())]), list[int]()
+
+    def rows() -> Iterator[dict[str, str]]:
+        for number in range(2_000):
+            held.append(pa.total_allocated_bytes())
+            yield {"text": f"{number:09}" * 1_000}
+
+    before = pa.total_allocated_bytes()
+    written = b"".join(encode_parquet(schema, rows()))
+    assert pq.read_metadata(io.BytesIO(written)).num_row_groups == 10
+    # A group has 1.8 MB; what it was is gone when the first row of the next one is asked for.
+    assert max(held) - before < 1_000_000
 
 
 def test_parquet_in_parts_has_one_schema_and_all_rows_in_order(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given
 
 from harvester.checkpoint import digest_of
-from harvester.errors import SettingsError
+from harvester.errors import DiskFull, SettingsError
 from harvester.exports import encode_pieces, save_export
+from harvester.exports import sqlite as sqlite_module
 from harvester.exports.sqlite import encode_sqlite
+from harvester.exports.sqlite_schema import PRAGMAS
 from harvester.graph import Selected, Selection, SoundGraph, select
 from harvester.importing.records import ImportTally
 from harvester.importing.sqlite_export import read_sqlite_export
@@ -166,3 +169,28 @@ def test_a_database_that_another_program_writes_is_not_replaced(tmp_path: Path, 
     with pytest.raises(SettingsError, match=rf"another program has it open, or ended and left lib\.sqlite{ending}"):
         save_export(select(make_library()), "sqlite", path)
     assert path.read_bytes() == b"theirs"
+
+
+def test_the_bytes_are_those_of_a_database_in_memory() -> None:
+    selected = select(make_library())
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        sqlite_module._build(connection, selected)
+        assert b"".join(encode_sqlite(selected)) == connection.serialize()
+
+
+def test_the_database_is_built_in_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pieces = encode_sqlite(select(make_library()))
+    assert next(pieces).startswith(b"SQLite format 3")
+    assert list(tmp_path.iterdir()) == []
+    pieces.close()
+
+
+def test_without_room_to_build_it_the_earlier_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lib.sqlite"
+    path.write_bytes(b"earlier")
+    monkeypatch.setattr(sqlite_module, "PRAGMAS", {**PRAGMAS, "max_page_count": "5"})
+    with pytest.raises(DiskFull, match="to build the database; the earlier file is unchanged; TMPDIR may name"):
+        save_export(select(make_library()), "sqlite", path)
+    assert [one.name for one in tmp_path.iterdir()] == ["lib.sqlite"]
+    assert path.read_bytes() == b"earlier"
