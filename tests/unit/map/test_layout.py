@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 import numpy as np
@@ -160,17 +159,3 @@ def test_a_graph_without_an_edge_has_no_clear_groups() -> None:
     nothing = np.zeros(0, dtype=np.int64)
     assert find_communities(3, nothing, nothing).tolist() == [0, 1, 2]
     assert modularity(np.arange(3), nothing, nothing) == 0.0
-
-
-def test_twice_the_sounds_take_about_twice_the_time() -> None:
-    def cpu_s(count: int) -> float:
-        chance = np.random.Generator(np.random.PCG64(4))
-        source = np.repeat(np.arange(count), 6)
-        target = np.minimum(source // 250 * 250 + chance.integers(0, 250, len(source)), count - 1)
-        began_s = time.process_time()
-        lay_out(count, source, target)
-        return time.process_time() - began_s
-
-    # Both on a mesh of one size, which has its own share of the time.
-    once, twice = cpu_s(2_000), cpu_s(4_000)
-    assert once * 1.1 < twice < once * 3
