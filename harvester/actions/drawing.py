@@ -90,7 +90,7 @@ def draw_map(
     `local_previews` the page plays what `fetch_previews` has fetched from the files, as long as page and library lie
     where they are; it plays the others from the web. Where vectors are here, cards list the nearest sounds by them, in
     maps of up to 20,000 sounds. `on_layout` gets the numbers of sounds and edges before their places are computed,
-    which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`. A
+    which takes 1 to 6 s for 5,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`. A
     failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or

@@ -40,5 +40,5 @@ def arranged(selected: Selected, edges: DrawnEdges, vectors: VectorPlaces | None
     """Lay out the sounds, and find their communities."""
     communities = Communities(selected, edges.source, edges.target)
     wanted = None if vectors is None else vectors.places(selected.sound_ids)
-    layout = lay_out(len(selected), edges.source, edges.target, edges.score, communities.of, wanted)
+    layout = lay_out(len(selected), edges.source, edges.target, edges.score, communities.clarity, wanted)
     return Arrangement(layout.places, communities, layout.alone)

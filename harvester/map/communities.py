@@ -12,6 +12,7 @@ modularity with igraph's.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,27 +74,50 @@ def modularity(labels: Indices, low: Indices, high: Indices) -> float:
     return inside - float(((ends / (2 * len(low))) ** 2).sum())
 
 
-def are_clear(labels: Indices, low: Indices, high: Indices) -> bool:
-    """Tell whether communities are more than chance makes of any edges.
+class Clarity:
+    """How clear communities are; each figure is computed once.
 
-    A sparse random graph has communities of a high modularity too. So they must reach `_LEAST`, and be clearer than
-    those of a copy of the graph in which every node keeps its degree and nothing else. `low` and `high` are distinct
-    edges.
+    `labels` are each sound's community, `low` and `high` distinct edges.
     """
-    if not len(low):
-        return False
-    found, count = modularity(labels, low, high), len(labels)
-    if found < _LEAST:
-        return False
-    degrees = np.bincount(np.concatenate([low, high]))
-    degrees = degrees[degrees > 0]
-    # What chance reaches in a dense graph (Reichardt and Bornholdt, 2006). Sparse ones reach up to 1.4 times of it.
-    if found >= _FAR_ABOVE * 0.97 * float(np.sqrt(degrees).mean() / degrees.mean()):
-        return True
-    ends = np.random.Generator(np.random.PCG64(_SEED)).permutation(np.concatenate([low, high]))
-    source, target = distinct_edges(count, ends[: len(low)], ends[len(low) :])
-    by_chance = modularity(find_communities(count, source, target), source, target)
-    return found >= _ABOVE_CHANCE * by_chance
+
+    def __init__(self, labels: Indices, low: Indices, high: Indices) -> None:
+        self.labels, self._low, self._high = labels, low, high
+
+    @cached_property
+    def modularity(self) -> float:
+        """Return the share of edges inside, less the share by chance."""
+        return modularity(self.labels, self._low, self._high)
+
+    @property
+    def are_clear(self) -> bool:
+        """Tell whether the communities are clear enough for a name."""
+        return self.modularity >= _LEAST and self.exceed_chance
+
+    @cached_property
+    def exceed_chance(self) -> bool:
+        """Tell whether communities are more than chance makes of any edges.
+
+        A sparse random graph has communities of a high modularity too. So they must be clearer than those of a copy of
+        the graph in which every node keeps its degree and nothing else.
+        """
+        low, high = self._low, self._high
+        if not len(low):
+            return False
+        degrees = np.bincount(np.concatenate([low, high]))
+        degrees = degrees[degrees > 0]
+        # What chance reaches in a dense graph (Reichardt and Bornholdt, 2006). Sparse ones reach up to 1.4 times of it.
+        if self.modularity >= _FAR_ABOVE * 0.97 * float(np.sqrt(degrees).mean() / degrees.mean()):
+            return True
+        ends = np.random.Generator(np.random.PCG64(_SEED)).permutation(np.concatenate([low, high]))
+        count = len(self.labels)
+        source, target = distinct_edges(count, ends[: len(low)], ends[len(low) :])
+        by_chance = modularity(find_communities(count, source, target), source, target)
+        return self.modularity >= _ABOVE_CHANCE * by_chance
+
+    def is_of(self, labels: Indices, low: Indices, high: Indices) -> bool:
+        """Tell whether these are its communities and edges."""
+        own = self.labels, self._low, self._high
+        return all(np.array_equal(one, other) for one, other in zip(own, (labels, low, high), strict=True))
 
 
 def _round(graph: Any, start: Indices, chance: np.random.Generator) -> Indices:

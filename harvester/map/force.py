@@ -21,7 +21,9 @@ Places = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
-STEPS = 300
+STEPS, FEW_STEPS = 300, 150
+"""Steps to rest: few are enough for sounds in groups that lie far apart, and for samples; the others need all."""
+
 GOLDEN_ANGLE = 2.399963229728653
 
 _SEED = 7
@@ -32,10 +34,11 @@ _MESHES = ((64, 300), (128, 1_500), (256, 20_000), (512, 1 << 62))
 """(cells along a side of the mesh, for fewer sounds than this)."""
 
 
-def force_layout(count: int, low: Indices, high: Indices, weights: Weights | None = None) -> Places:
+def force_layout(count: int, low: Indices, high: Indices, weights: Weights | None = None, steps: int = STEPS) -> Places:
     """Return places, shape (count, 2), that forces move to their rest.
 
-    `weights` are those of the edges' attraction, 1 by default. Overlapping dots are not pushed apart.
+    `weights` are those of the edges' attraction, 1 by default. After `steps` all are at rest. Overlapping dots are not
+    pushed apart.
     """
     degrees = (np.bincount(low, minlength=count) + np.bincount(high, minlength=count)).astype(np.float64)
     if weights is None:
@@ -45,8 +48,8 @@ def force_layout(count: int, low: Indices, high: Indices, weights: Weights | Non
     mass = degrees + 1
     strength = degrees.sum() / mass.sum() / mass.sum() * 6 * np.sqrt(count)
     reach = np.sqrt(count) / 4
-    for step in range(STEPS):
-        left = 1 - step / STEPS
+    for step in range(steps):
+        left = 1 - step / steps
         force = mesh.repulsion(places, mass) * strength
         force += _attraction(places, low, high, weights) / mass[:, None]
         distance = length_of(places)

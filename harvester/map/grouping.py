@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 
 from harvester.graph import NAMED_FROM, Selected, TellingWords, name_communities
-from harvester.map.communities import Indices, are_clear, distinct_edges, find_communities
+from harvester.map.communities import Clarity, Indices, distinct_edges, find_communities
 
 SINGLE, UNKNOWN, NO_GROUPS = "single sounds", "not analysed", "no clear groups"
 
@@ -23,11 +23,19 @@ _NOT_ANALYSED = 0
 class Communities:
     """The community of each sound: numbered from 0, the largest first.
 
-    `of` has the number of each sound's; `are_clear`: they are more than chance. Sounds that an analysis lacks are the
-    last one. `found` takes the place of those that the map would find itself.
+    `of` has the number of each sound's, `clarity` tells how clear they are. Sounds that an analysis lacks are the last
+    one. `found` takes the place of those that the map would find itself; `before` is the clarity of an earlier picture,
+    and is kept if nothing has changed.
     """
 
-    def __init__(self, selected: Selected, source: Indices, target: Indices, found: Indices | None = None) -> None:
+    def __init__(
+        self,
+        selected: Selected,
+        source: Indices,
+        target: Indices,
+        found: Indices | None = None,
+        before: Clarity | None = None,
+    ) -> None:
         self._selected = selected
         measures = selected.state.measures
         known = [measures[one].community if one in measures else _NOT_ANALYSED for one in selected.sound_ids]
@@ -37,12 +45,14 @@ class Communities:
         if place:
             found = np.array([place[one] for one in known], dtype=np.int64)
         self.of: Indices = find_communities(len(known), source, target) if found is None else found
-        self.are_clear = are_clear(self.of, *distinct_edges(len(known), source, target))
+        edges = distinct_edges(len(known), source, target)
+        is_same = before is not None and before.is_of(self.of, *edges)
+        self.clarity = before if before is not None and is_same else Clarity(self.of, *edges)
         self._names: list[str] | None = None
 
     def members(self) -> list[Indices]:
         """Return the sounds of each community that gets a name, in order."""
-        if not self.are_clear:
+        if not self.clarity.are_clear:
             return []
         counted = np.bincount(self.of)
         last = len(counted) - (1 if self._numbers[-1:] == [_NOT_ANALYSED] else 0)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harvester.graph import Selected, Surroundings
 from harvester.map.arrangement import Arrangement, arranged
-from harvester.map.communities import Indices, number_by_size
+from harvester.map.communities import Clarity, Indices, number_by_size
 from harvester.map.data import MapData
 from harvester.map.edges import DrawnEdges
 from harvester.map.force import GOLDEN_ANGLE
@@ -50,6 +50,7 @@ class GrowingMap:
         self._places: Floats = np.zeros((0, 2))
         self._community: Indices = np.zeros(0, dtype=np.int64)
         self._linked: Marks = np.zeros(0, dtype=np.bool_)
+        self._clarity: Clarity | None = None
         self._size = self._laid_out = (0, 0, 0)
 
     @property
@@ -77,6 +78,7 @@ class GrowingMap:
             self._size = len(ordered), int(linked.sum()), len(edges.source)
             self._ids, self._linked = list(ordered.sound_ids), linked
             self._places, self._community = arrangement.places.astype(np.float64), arrangement.communities.of
+            self._clarity = arrangement.communities.clarity
             return arrangement
 
         ordered = selected.led_by(self._ids)
@@ -102,7 +104,8 @@ class GrowingMap:
         community[:old] = self._community
         for sound, neighbour in nearest.items():
             community[sound] = community[neighbour]
-        communities = Communities(selected, edges.source, edges.target, found=number_by_size(community))
+        found = number_by_size(community)
+        communities = Communities(selected, edges.source, edges.target, found=found, before=self._clarity)
         return Arrangement(_to_integers(places), communities, ~linked & linked.any())
 
 

@@ -1,9 +1,10 @@
 """Place sounds on the map by the figures of their graph.
 
 Where fewer than half of the sounds have a similar list of their own, as after a short harvest, the samples are placed
-first and the sounds they name between them (`samples_first`). Else forces place all sounds; where the communities are
-not clear, edges inside them attract more, so that islands can be told apart. Where most neighbours are close in
-score, choosing a backbone of the edges was no gain. Sounds without an edge fill a strip below.
+first and the sounds they name between them (`samples_first`). Else forces place all sounds; where communities are more
+than chance but not clear, edges inside them attract more, so that islands can be told apart. Those of chance would be
+islands that the sounds do not form. Where most neighbours are close in score, choosing a backbone of the edges was no
+gain. Sounds without an edge fill a strip below.
 
 Invariant: the same graph gives the same places on any machine: see `force`.
 """
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harvester.map.communities import Indices, distinct_edges, find_communities, modularity
-from harvester.map.force import Places, Weights, force_layout, push_apart, rounded
+from harvester.map.communities import Clarity, Indices, distinct_edges, find_communities
+from harvester.map.force import FEW_STEPS, STEPS, Places, Weights, force_layout, push_apart, rounded
 from harvester.map.samples_first import lay_out_samples
 
 SPAN = 65_535
@@ -27,6 +28,9 @@ LAYOUTS = ("samples first", "communities", "forces", "vectors")
 _FEW_LISTS = 0.5
 _CLEAR = 0.4
 """With communities clearer than this, edges inside them need no more weight: it would crush them to balls."""
+
+_FAR_APART = 0.6
+"""Communities clearer than this lie in their islands after few steps; between others, more steps go on to sort."""
 
 _INSIDE, _ACROSS = 1.6, 0.4
 _DECLUTTER_STEPS = 40
@@ -50,13 +54,13 @@ def lay_out(
     source: Indices,
     target: Indices,
     score: Weights | None = None,
-    communities: Indices | None = None,
+    communities: Clarity | None = None,
     wanted: Places | None = None,
 ) -> Layout:
     """Return the layout of a graph from its edges between indices.
 
-    `score` are those of the edges, in [0, 1], `communities` each sound's, by default those that `find_communities`
-    finds. With `wanted` places, NaN where there is none, the graph decides only on the strip.
+    `score` are those of the edges, in [0, 1], `communities` how clear each sound's are, by default of those that
+    `find_communities` finds. With `wanted` places, NaN where there is none, the graph decides only on the strip.
     """
     low, high = distinct_edges(count, source, target)
     degrees = np.bincount(low, minlength=count) + np.bincount(high, minlength=count)
@@ -74,11 +78,12 @@ def lay_out(
             kind = "samples first"
             places[shown] = lay_out_samples(len(shown), number[source[apart]], number[target[apart]], scores[apart])
         else:
-            labels = find_communities(count, source, target) if communities is None else communities
-            weights = None
-            if modularity(labels, low, high) < _CLEAR:
+            groups = communities or Clarity(find_communities(count, source, target), low, high)
+            labels, weights = groups.labels, None
+            if groups.modularity < _CLEAR and groups.exceed_chance:
                 kind, weights = "communities", np.where(labels[low] == labels[high], _INSIDE, _ACROSS)
-            places[shown] = _decluttered(force_layout(len(shown), number[low], number[high], weights))
+            steps = FEW_STEPS if groups.modularity > _FAR_APART else STEPS
+            places[shown] = _decluttered(force_layout(len(shown), number[low], number[high], weights, steps))
     alone = np.flatnonzero(~is_placed)
     places[shown] = _turned(places[shown])
     return Layout(_to_integers(places, shown, alone), ~is_placed & is_placed.any(), kind)

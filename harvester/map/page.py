@@ -65,7 +65,7 @@ def encode_map(
 
     Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
     page plays the `local` previews from their files. `nearest`: what cards list beside the similar lists. The layout is
-    computed before the first chunk; it takes about 5 s for 5,000 sounds. With `vectors` they decide on the places.
+    computed before the first chunk; it takes 1 to 6 s for 5,000 sounds. With `vectors` they decide on the places.
     Raises `SettingsError` without numpy and scipy.
     """
     try:

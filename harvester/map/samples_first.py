@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from harvester.map.force import GOLDEN_ANGLE, Indices, Places, Weights, force_layout, length_of, push_apart, rounded
+from harvester.map.force import (
+    FEW_STEPS,
+    GOLDEN_ANGLE,
+    Indices,
+    Places,
+    Weights,
+    force_layout,
+    length_of,
+    push_apart,
+    rounded,
+)
 
 _STRONGEST = 8
 _MOST_LISTS = 200
@@ -39,7 +49,9 @@ def lay_out_samples(count: int, source: Indices, target: Indices, score: Weights
     of = np.full(count, -1)
     of[samples] = np.arange(len(samples))
     low, high, weights = _join(count, of[source], target, samples)
-    middles = force_layout(len(samples), low, high, weights) if len(samples) > 1 else np.zeros((1, 2))
+    middles = np.zeros((1, 2))
+    if len(samples) > 1:
+        middles = force_layout(len(samples), low, high, weights, FEW_STEPS)
     named = of[target] < 0
     carried = np.bincount(of[source[named]], 1 / np.bincount(target, minlength=count)[target[named]], len(samples))
     radii = _DISC * np.sqrt(1 + carried)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harvester.map.communities import are_clear, distinct_edges, find_communities, modularity
+from harvester.map.communities import Clarity, distinct_edges, find_communities, modularity
 from harvester.sandbox.generated import GeneratedCatalogue
 
 Ends = npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ CLEAR: dict[str, tuple[Edges, bool]] = {
 def test_only_groups_that_chance_does_not_make_are_clear(name: str) -> None:
     (count, source, target), expected = CLEAR[name]
     low, high = distinct_edges(count, source, target)
-    assert are_clear(find_communities(count, source, target), low, high) is expected
+    assert Clarity(find_communities(count, source, target), low, high).are_clear is expected
 
 
 def test_a_sparse_random_graph_has_communities_of_a_high_modularity_all_the_same() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 import pytest
 
 from harvester.graph import select
 from harvester.graph.state import SoundGraph
+from harvester.map.communities import Clarity
 from harvester.map.data import MapData
 from harvester.map.growing import GrowingMap, fitted
 from harvester.map.layout import SPAN
@@ -117,3 +119,24 @@ def test_a_layout_that_is_turned_and_mirrored_fits_the_picture_before() -> None:
     along = (result[:50] - result[:50].mean(axis=0)).ravel()
     old = (before - before.mean(axis=0)).ravel()
     assert float(along @ old / np.linalg.norm(along) / np.linalg.norm(old)) > 0.999
+
+
+def test_whether_communities_are_clear_is_asked_once_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(self: Clarity) -> bool:
+        asked.append(len(self.labels))
+        return True
+
+    monkeypatch.setattr(Clarity, "are_clear", cached_property(counted))
+    Clarity.are_clear.__set_name__(Clarity, "are_clear")  # type: ignore[attr-defined]
+    state, growing = circle(), GrowingMap("a map")
+    growing.lay_out(select(state))
+    asked.clear()
+    for _ in range(3):
+        growing.show(select(state))
+    assert asked == []
+    add(state, 1, [(200, 0.9)])
+    for _ in range(3):
+        growing.show(select(state))
+    assert len(asked) == 1

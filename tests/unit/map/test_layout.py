@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial import cKDTree
 
-from harvester.map.communities import distinct_edges, find_communities, modularity
+from harvester.map.communities import Clarity, distinct_edges, find_communities, modularity
+from harvester.map.force import FEW_STEPS, STEPS, force_layout
 from harvester.map.layout import SPAN, Layout, lay_out
 from harvester.sandbox.generated import GeneratedCatalogue
 
@@ -59,7 +60,7 @@ def test_after_a_short_harvest_the_sounds_of_a_list_lie_around_it(walked: Edges)
     assert layout.kind == "samples first"
     assert kept(layout, walked) >= 0.8
     # Equal in every process and on every processor; a change of the layout changes this on purpose.
-    assert digest(layout.places) == "f16bbd84a250398e"
+    assert digest(layout.places) == "f012882fba6b97fc"
 
 
 def test_sounds_without_an_edge_lie_in_a_strip_below_all_others(walked: Edges) -> None:
@@ -93,11 +94,38 @@ def test_islands_that_run_into_each_other_are_drawn_apart_and_clear_ones_are_lef
 
     blurred, clear = groups(5, 7), groups(8, 1)
     truth = np.arange(240) // 60
-    layout = lay_out(*blurred, communities=truth)
+    low, high = distinct_edges(*blurred)
+    layout = lay_out(*blurred, communities=Clarity(truth, low, high))
     assert layout.kind == "communities"
-    unweighted = lay_out(*blurred, communities=np.zeros(240, dtype=np.int64))
+    unweighted = lay_out(*blurred, communities=Clarity(np.zeros(240, dtype=np.int64), low, high))
+    assert unweighted.kind == "forces"
     assert purity(layout) > purity(unweighted) + 0.1
     assert lay_out(*clear).kind == "forces"
+
+
+@pytest.mark.parametrize("degree", [8, 20])
+def test_random_edges_are_drawn_without_the_islands_of_chance(degree: int) -> None:
+    chance = np.random.Generator(np.random.PCG64(5))
+    count, edges = 600, 300 * degree
+    graph = count, chance.integers(0, count, edges), chance.integers(0, count, edges)
+    labels = find_communities(*graph)
+    layout = lay_out(*graph)
+    assert layout.kind == "forces"
+    nearest = cKDTree(layout.places.astype(float)).query(layout.places.astype(float), 11)[1][:, 1:]
+    assert (labels[nearest] == labels[:, None]).mean() < 0.5  # 0.97 if they shape the layout
+
+
+def test_a_graph_of_clear_groups_needs_few_steps_and_a_blurred_one_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(count: int, low: Any, high: Any, weights: Any, steps: int) -> Any:
+        asked.append(steps)
+        return force_layout(count, low, high, weights, steps)
+
+    monkeypatch.setattr("harvester.map.layout.force_layout", counted)
+    lay_out(*groups(12, 1))
+    lay_out(*groups(5, 7))
+    assert asked == [FEW_STEPS, STEPS]
 
 
 @pytest.mark.parametrize("names", [1, 2, 30])
