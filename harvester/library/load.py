@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.checkpoint import Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint import Segments, Signature, load_checkpoint, load_digest, read_signature
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource, problem_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents
@@ -35,6 +35,8 @@ class Loaded:
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
     """Invalid values of the file, which are not in the state."""
+    segments: Segments | None = None
+    """Those of the file, if harvester may copy from it."""
 
     @property
     def stand_in(self) -> bool:
@@ -79,7 +81,9 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
             decoded = load_checkpoint(wanted, dropped)
             known = (head.digest, head.next_digest)
             foreign = contents is not None and not head.restore and decoded.digest not in known
-            return Loaded(decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped)
+            return Loaded(
+                decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped, segments=decoded.segments
+            )
         except LibraryCorrupt as error:
             corrupt.append(wanted)
             notices.append(f"the checkpoint is corrupt: {error}")

@@ -60,8 +60,8 @@ class Store:
         own = None if loaded.stand_in else loaded.signature
         # The journal knows this file, and needs no backup of it: harvester has written it, or would write the same.
         is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required and not loaded.dropped
-        digest = loaded.digest if own is not None and is_ours else ""
-        self._file = CheckpointFile(folder, self.state, journal, self.notices, own, digest)
+        segments = loaded.segments if own is not None and is_ours else None
+        self._file = CheckpointFile(folder, self.state, journal, self.notices, own, segments)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
         self.unsaved = journal.contents.unsaved

@@ -1,6 +1,6 @@
 """What a new sound costs in libraries of several sizes: CPU time for state, journal, checkpoints and verified backups.
 
-Nothing is fetched. Records come as in a sweep, 150 a request; processed sounds each with a list of 25, five of them new.
+Nothing is fetched. Records come as in a sweep, 150 a request; processed sounds each with a list of 25, five of it new.
 The store decides itself what it writes when, by a clock that shows the CPU time of the process, so that other programs
 do not count; the checkpoint and backup at the end are included, loading is not. Goal: at the largest size at most 1.3
 times what it is at the smallest. `BENCH_SIZES` sets other sizes.
@@ -100,4 +100,3 @@ def run() -> Table:
     table.notes.append(f"{RECORDS:,} records; {PROCESSED:,} lists of {LISTED}, {NEW_LISTED} of them new sounds")
     table.notes.append("goal: at most 1.3 of the first")
     return table
-

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harvester.checkpoint import RecordSegment, digest_of, encode_checkpoint, read_segment, scan_segments
-from harvester.checkpoint.writer import canonical_order
+from harvester.checkpoint.layout import canonical_order
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, SoundGraph
 from tests.support.samples import make_events, make_state

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from harvester.checkpoint import Encoded, Verified, latest_stamp, verify_checkpoint
 from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, encode_stream
+from harvester.checkpoint.layout import canonical_order, linked_order
 from harvester.checkpoint.walk import walk_checkpoint
-from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end
+from harvester.checkpoint.writer import END_BYTES, blocks_of, encode_end
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
@@ -117,13 +118,13 @@ def blocks_swapped(order: list[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("change", [blocks_swapped, lambda order: order[::-1]])
-@pytest.mark.parametrize("place", ["format.canonical_order", "writer._linked_order"])
+@pytest.mark.parametrize("place", ["canonical_order", "linked_order"])
 def test_sounds_or_lists_in_another_order_are_not_proven(
     place: str, change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = make_state(make_events(600))
-    order = {"format.canonical_order": canonical_order, "writer._linked_order": _linked_order}[place]
-    monkeypatch.setattr(f"harvester.checkpoint.{place}", lambda state: change(order(state)))
+    order = {"canonical_order": canonical_order, "linked_order": linked_order}[place]
+    monkeypatch.setattr(f"harvester.checkpoint.layout.{place}", lambda state: change(order(state)))
     packed = encode(state)
     assert content_of(decode_checkpoint(packed).state) == content_of(state)
     assert walk_checkpoint(PackedBytes(packed)) is None
