@@ -71,6 +71,49 @@ def test_whatever_is_packed_comes_back_exactly(given: dict[str, Any]) -> None:
     assert records[7] is records.own(7) is owned
 
 
+usual = {
+    "added_at": 0, "id": 7, "previews": {"a": "https://a/0/7_9-hq", "b": "/0/7_9"}, "images": {"m": "/0/7_9.png"},
+    "url": "https://a/u/sounds/7/", "username": "u",
+}  # fmt: skip
+lines = st.lists(pieces | st.sampled_from(["https://a/0/7_9-hq", "/0/7_9.png"]), max_size=3).map("".join)
+groups = st.fixed_dictionaries({"a": lines | values, "b": lines | st.just("/0/7_12")}) | addresses
+like_the_usual = st.fixed_dictionaries(
+    {
+        "added_at": st.integers(0, 9),
+        "id": st.just(7) | st.just(7) | values,
+        "previews": st.just(usual["previews"]) | groups,
+        "images": st.just(usual["images"]) | st.fixed_dictionaries({"m": lines}),
+        "url": st.just(usual["url"]) | lines | values,
+        "username": st.just("u") | texts | values,
+    }
+)
+
+
+@quick
+@given(st.lists(like_the_usual, min_size=1, max_size=4))
+@example([{**usual, "previews": {"a": "https://a/0/7_12-hq", "b": "/0/7_12"}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_9-hq\n/0/7_9", "b": ""}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_9-hq", "b": "/0/7_12"}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_09-hq", "b": "/0/7_09"}}])
+@example([{**usual, "id": True}, {**usual, "id": 7.0}, {**usual, "id": "7"}])
+@example([{**usual, "username": 5, "url": "https://a/5/sounds/7/"}, {**usual, "username": "\0"}])
+def test_whatever_is_packed_after_a_usual_sound_comes_back_exactly(given: list[dict[str, Any]]) -> None:
+    records = packed_one(1, usual)
+    for place, one in enumerate(given, 2):
+        records.pack(place, dict(one))
+    for place, one in enumerate([usual, *given], 1):
+        assert exactly(records[place]) == exactly(one)
+
+
+def test_an_unusual_sound_leaves_the_shape_of_the_next_one_as_it_was() -> None:
+    records = packed_one(1, usual)
+    records.pack(2, {**usual, "url": "elsewhere"})
+    records.pack(3, dict(usual))
+    shapes = [records._kept[sound_id][0] for sound_id in (1, 2, 3)]
+    assert shapes[0] is shapes[2]
+    assert shapes[1] is not shapes[0]
+
+
 def test_the_addresses_of_a_record_are_kept_as_one_number() -> None:
     record = record_of(6_000)
     records = packed_one(record["id"], record)
