@@ -33,7 +33,7 @@ def layout_of(state: SoundGraph, last: Layout | None = None) -> Layout:
         bare = {sound_id for sound_id, stamp in state.graph.stamps("fetched_at") if stamp is None}
         return Layout(canonical_order(state), linked_order(state), bare, latest_stamp(state))
     value, changed = state.graph.value, state.changed
-    touched = changed.added | changed.records | changed.lists
+    touched = changed.all()
     listed = ((value(one, "linked_at"), one) for one in changed.added | changed.lists)
     latest_us = max((value(one, name) or 0 for one in touched for name in STAMPS), default=last.latest_us)
     return Layout(

@@ -123,6 +123,16 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         """Add attributes to a node of `pack` that it does not have yet."""
         self._node.extend(sound_id, more)
 
+    def repack(self, sound_ids: Iterable[int]) -> None:
+        """Pack the attributes of nodes again that were added or changed.
+
+        Only in a graph that was loaded in packed form. A dict that `own` gave for one of them is no longer the node's.
+        """
+        nodes = self._node
+        if isinstance(nodes, PackedRecords):
+            for sound_id in sound_ids:
+                nodes.repack(sound_id)
+
     def own(self, sound_id: int) -> dict[str, Any]:
         """Return a node's attributes to change them."""
         nodes = self._node

@@ -124,6 +124,12 @@ class PackedRecords(PackedById[Attributes]):
             self._usual[names] = shape
         self._kept[sound_id] = attributes if shape is None else (shape, *values.values())
 
+    def repack(self, sound_id: int) -> None:
+        """Pack a sound's own dict, unless it is packed."""
+        kept = self._kept[sound_id]
+        if type(kept) is not tuple:
+            self.pack(sound_id, kept)
+
     def extend(self, sound_id: int, more: Attributes) -> None:
         """Add attributes that a sound does not have yet."""
         kept = self._kept[sound_id]

@@ -58,6 +58,10 @@ class ChangedSounds:
     lists: set[int] = field(default_factory=set)
     added: set[int] = field(default_factory=set)
 
+    def all(self) -> set[int]:
+        """Return the ids of all of them."""
+        return self.added | self.records | self.lists
+
     def clear(self) -> None:
         """Forget all changes: the state is that of a file."""
         self.records.clear()

@@ -69,6 +69,7 @@ class Store:
         self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
         self._schedule = WritingSchedule(clock)
+        self._in_last_file: set[int] = set()
         known = journal.head.backup_nodes or next((backup.nodes for backup in list_backups(folder)), 0)
         self._backup_nodes = min(known, len(self.state))
         journal.contents.rows.clear()  # they are in the state
@@ -279,6 +280,10 @@ class Store:
 
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
         started_s = self._clock.monotonic_s()
+        # Most sounds do not change again once a file has them, and packed they take a third of the memory. Not at once:
+        # after the last file of a run that would be for nothing.
+        self.state.graph.repack(self._in_last_file)
+        self._in_last_file = self.state.changed.all()
         try:
             with disk_errors(self.folder, "the old files and the journal hold everything"):
                 info = write()
