@@ -11,7 +11,7 @@ from itertools import islice
 
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, Packed, unpacked
-from harvester.checkpoint.layout import Layout
+from harvester.checkpoint.layout import FileLayout
 from harvester.checkpoint.segments import HEAD_BYTES, Made, Prefix, Segment, Segments, find_segments
 
 
@@ -38,7 +38,7 @@ class SegmentReader:
         if not self._is_ours:
             yield from islice(frames_of(unpacked(self._packed)), found, None)
 
-    def finish(self, keys: list[bytes], layout: Layout) -> None:
+    def finish(self, keys: list[bytes], layout: FileLayout) -> None:
         """Complete the table, once the file is proven valid.
 
         `keys` are those of its frames, without the protocol.

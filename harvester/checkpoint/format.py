@@ -18,7 +18,7 @@ from typing import Any
 from harvester.checkpoint._opcodes import PROTOCOL
 from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.layout import Layout, latest_stamp, layout_of
+from harvester.checkpoint.layout import FileLayout, latest_stamp, layout_of
 from harvester.checkpoint.segments import Block, LastFile, Made, Prefix, Segments
 from harvester.checkpoint.stream import (
     EndingReader,
@@ -56,7 +56,7 @@ class Encoded:
     edges: int = 0
     size_bytes: int = 0
     segments: Segments | None = None
-    layout: Layout | None = None
+    layout: FileLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Decide the order of sounds and lists in a checkpoint, and what the file says of all of them.
+"""Decide the order of sounds and lists in a checkpoint.
 
-Owns how that is found without looking at each sound: it is known of the last file, and only changed sounds are read.
+Owns how it is found, with what the file says of all sounds, without looking at each: both are known of the last file,
+and only changed sounds are read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from harvester.graph import STAMPS, SoundGraph
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """The order of a file: all ids, and those with a list or edges.
 
     `bare`: ids of sounds without a record. `latest_us`: the latest stamp of all, in microseconds UTC, or 0.
@@ -24,19 +25,19 @@ class Layout:
     latest_us: int
 
 
-def layout_of(state: SoundGraph, last: Layout | None = None) -> Layout:
+def layout_of(state: SoundGraph, last: FileLayout | None = None) -> FileLayout:
     """Return the layout of a state's file.
 
     `last` is that of the file that the state had when `state.changed` was empty; the result is the same without it.
     """
     if last is None:
         bare = {sound_id for sound_id, stamp in state.graph.stamps("fetched_at") if stamp is None}
-        return Layout(canonical_order(state), linked_order(state), bare, latest_stamp(state))
+        return FileLayout(canonical_order(state), linked_order(state), bare, latest_stamp(state))
     value, changed = state.graph.value, state.changed
     touched = changed.all()
     listed = ((value(one, "linked_at"), one) for one in changed.added | changed.lists)
     latest_us = max((value(one, name) or 0 for one in touched for name in STAMPS), default=last.latest_us)
-    return Layout(
+    return FileLayout(
         _in_order(last.order, changed.added, lambda one: (value(one, "added_at"), one)),
         _in_order(
             last.listed,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harvester.checkpoint._opcodes import CONTAINERS, FRAME_HEAD_BYTES, PROTOCOL
-from harvester.checkpoint.layout import Layout
+from harvester.checkpoint.layout import FileLayout
 
 FLUSHED = b"\x00\x00\xff\xff"
 """The last bytes of a full flush. They can also occur inside a segment."""
@@ -74,7 +74,7 @@ class Segments:
     unproven: set[int] = field(default_factory=set)
     head: bytes = b""
     end: bytes = b""
-    layout: Layout | None = None
+    layout: FileLayout | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -133,7 +133,7 @@ class LastFile:
         self._segments = segments
 
     @property
-    def layout(self) -> Layout | None:
+    def layout(self) -> FileLayout | None:
         """Return the layout of the file."""
         return self._segments.layout
 

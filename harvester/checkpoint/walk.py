@@ -41,7 +41,7 @@ from harvester.checkpoint._segment_reader import SegmentReader
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import Packed, unpacked
 from harvester.checkpoint.format import metadata_from
-from harvester.checkpoint.layout import Layout
+from harvester.checkpoint.layout import FileLayout
 from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, opcode_scan
 from harvester.checkpoint.validate import read_metadata
@@ -181,10 +181,10 @@ class _Walk:
         self._found_weights = False
         _prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
-    def layout(self) -> Layout:
+    def layout(self) -> FileLayout:
         """Return the layout of the file, once it is proven valid."""
         bare = {sound_id for sound_id, flags in zip(self._order, self._flags, strict=True) if not flags & _HAS_RECORD}
-        return Layout(self._order, self._linked_order, bare, self._latest_us)
+        return FileLayout(self._order, self._linked_order, bare, self._latest_us)
 
     def run(self, found: Iterator[bytes], digest: str) -> Verified:
         """Check all frames; raise an error unless they are proven valid.

@@ -50,7 +50,7 @@ from harvester.checkpoint._opcodes import (
     get,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
-from harvester.checkpoint.layout import Layout
+from harvester.checkpoint.layout import FileLayout
 from harvester.checkpoint.segments import Block
 from harvester.graph import SoundGraph
 
@@ -66,7 +66,7 @@ DIGEST_LENGTH = 64
 _BATCH = 512
 
 
-def blocks_in(state: SoundGraph, layout: Layout) -> Iterator[Block]:
+def blocks_in(state: SoundGraph, layout: FileLayout) -> Iterator[Block]:
     """Yield the blocks of a state, first those of records, then of lists."""
     nodes, successors, changed = state.graph._node, state.graph._adj, state.changed
     order, slot = layout.order, TEXT_SLOTS

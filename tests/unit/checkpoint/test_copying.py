@@ -25,7 +25,7 @@ from harvester.checkpoint import (
     verify_written,
     writer,
 )
-from harvester.checkpoint.layout import layout_of
+from harvester.checkpoint.layout import latest_stamp, layout_of
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
 from harvester.graph.lazy_digraph import LibraryGraph
@@ -354,6 +354,15 @@ def test_unchanged_parts_of_the_closing_tables_are_copied(tmp_path: Path, monkey
     made.clear()
     assert content == fully(saved.state)
     assert len(made) > 100
+
+
+def test_the_timestamp_goes_back_when_an_earlier_list_replaces_the_latest(tmp_path: Path) -> None:
+    saved = Saved(tmp_path / CHECKPOINT, make_state(many()))
+    saved.state.apply(Linked(5, SimilarList((), NOW_US + 9_000_000_000, 30)))
+    saved.save()
+    saved.state.apply(Linked(5, SimilarList((), NOW_US + 3_000_000_000, 40)))
+    assert saved.save() == fully(saved.state)
+    assert latest_stamp(saved.state) == NOW_US + 3_000_000_000
 
 
 def test_a_save_reads_no_stamp_of_an_unchanged_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
