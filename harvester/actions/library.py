@@ -286,7 +286,7 @@ class Library(_Sounds):
 
         Counts, source, seeds, time of the latest event.
         """
-        metadata = metadata_of(self._state, list(self._state.graph))
+        metadata = metadata_of(self._state)
         del metadata["digest"]
         return metadata
 

@@ -13,7 +13,6 @@ from harvester.checkpoint.files import (
     Signature,
     check_readable,
     copying_from,
-    find_segments_of,
     holds_segments,
     load_checkpoint,
     load_digest,
@@ -32,9 +31,9 @@ from harvester.checkpoint.format import (
     decode_checkpoint,
     digest_of,
     encode_checkpoint,
-    latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.layout import latest_stamp
 from harvester.checkpoint.record_segments import RecordSegment, checked_attributes, read_segment
 from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.stream import decode_pickle

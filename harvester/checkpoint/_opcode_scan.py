@@ -49,6 +49,14 @@ class OpcodeScan:
         self._are_counted = self._has_stopped = False
         self._called: Counter[bytes] = Counter()
 
+    def through(self, frames: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the protocol and each frame once it is scanned, to the end."""
+        yield next(frames)
+        for frame in frames:
+            self.scan(frame)
+            yield frame
+        self.end()
+
     def scan(self, frame: bytes) -> None:
         """Raise `LibraryCorrupt` unless all opcodes of a frame are allowed.
 

@@ -9,20 +9,37 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Protocol
 
+from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._list_block import EdgeStarts
 from harvester.checkpoint._opcode_scan import OpcodeScan
-from harvester.checkpoint.container import Container
-from harvester.checkpoint.copying import read_segments, segments_of
+from harvester.checkpoint._opcodes import EMPTY_DICT, POP, SETITEMS, pack_index
+from harvester.checkpoint._record_block import SLOTS
+from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, Packed
+from harvester.checkpoint.copying import segments_of
 from harvester.checkpoint.record_segments import RecordSegment
-from harvester.checkpoint.segments import Segment, Segments, unpack_segment
-from harvester.checkpoint.walk import BEFORE_ALL, HAS_LIST, IS_LISTED, Walk, prove
-from harvester.checkpoint.writer import RECORDS, blocks_of, read_record_key
+from harvester.checkpoint.segments import HEAD_BYTES, Made, Prefix, Segment, Segments, find_segments, unpack_segment
+from harvester.checkpoint.walk import (
+    BEFORE_ALL,
+    HAS_LIST,
+    IS_LISTED,
+    Walk,
+    begins_closing,
+    ids_in,
+    prove,
+    slots_added_to,
+)
+from harvester.checkpoint.writer import RECORDS, blocks_of, encode_end, list_key, read_record_key, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS
 from harvester.storage import OpenFile
+
+_END_OF_LISTS = SETITEMS + POP
+_TAIL_BYTES = 7
+_MANY_SOUNDS = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +114,7 @@ def walk_changes(descriptor: int, keeper: BlockKeeper) -> tuple[str, dict[str, A
     """
     packed = OpenFile(descriptor)
     try:
-        table = read_segments(packed, None)
+        table = read_segments(packed)
         if table is None or table.head != Container().head:
             return None
         closing = [unpack_segment(content) for one, content in segments_of(packed, table) if not one.key][1:]
@@ -105,6 +122,60 @@ def walk_changes(descriptor: int, keeper: BlockKeeper) -> tuple[str, dict[str, A
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None
     return table.digest, metadata
+
+
+def read_segments(packed: Packed) -> Segments | None:
+    """Return the table of a checkpoint, or None.
+
+    None unless the file has blocks as harvester writes them, and the digest that is at its end. The values in the
+    blocks are not looked at.
+    """
+    table = Segments(head=next(packed.pieces(), b"")[:HEAD_BYTES])
+    known, frame = Prefix(), b""
+    tails: list[bytes] = []
+    lists: list[list[int]] = []
+    closing: list[bytes] = []
+    for frame, segment in find_segments(packed.pieces(), HIGHEST_RATIO_WRITTEN):
+        before, known = known, known.after(frame)
+        table.add(Made(b"", b"", before, known), segment)
+        if closing or begins_closing(frame):
+            closing.append(frame)
+        elif frame.endswith(_END_OF_LISTS):
+            lists.append(list(slots_added_to(frame, _MANY_SOUNDS)))
+        elif before.size_bytes:  # the first frame is the protocol
+            tails.append(frame[-_TAIL_BYTES:])
+    if not closing or frame != encode_end(table.digest):
+        return None
+    keys = _keys_of(list(ids_in(closing)), tails, lists)
+    table.end = Container().end(known.checksum)
+    if keys is None or len(keys) != len(table.all) - 1 - len(closing) or packed.size_bytes != table.size_bytes:
+        return None
+    table.all[1 : 1 + len(keys)] = map(_with_key, table.all[1:], keys)
+    return table
+
+
+def _keys_of(order: list[int], tails: list[bytes], lists: list[list[int]]) -> list[bytes] | None:
+    """Return the keys of all blocks, or None.
+
+    None if they are not the blocks of this order. `tails` are the last bytes of the blocks of records, `lists` the
+    slots to which those of lists add.
+    """
+    keys: list[bytes] = []
+    slot = TEXT_SLOTS
+    for part, tail in zip_longest(blocks_of(order), tails):
+        if part is None or tail != EMPTY_DICT + pack_index(b"r", slot + SLOTS * len(part) - 1) + POP:
+            return None
+        keys.append(record_key(part, slot))
+        slot += SLOTS * len(part)
+    for found in lists:
+        places = list(dict.fromkeys((one - TEXT_SLOTS) // SLOTS for one in found if one < slot))
+        ids = list(map(order.__getitem__, places))
+        keys.append(list_key(ids, [TEXT_SLOTS + SLOTS * place for place in places]))
+    return keys
+
+
+def _with_key(segment: Segment, key: bytes) -> Segment:
+    return replace(segment, key=key)
 
 
 class _Collected:
@@ -133,7 +204,7 @@ class _BlockWalk(Walk):
         self._records = [one for one in table.all if one.key.startswith(RECORDS)]
         self._lists = [one for one in table.all if one.key and not one.key.startswith(RECORDS)]
         last = (self._lists or self._records or table.all[:1])[-1]
-        super().__init__(closing, self._collected, compare=True)
+        super().__init__(list(ids_in(closing)), closing, self._collected, compare=True)
         self._containers, self._size_bytes = last.after.containers, last.after.size_bytes
         self._scan = OpcodeScan(table.all[-1].after.size_bytes, self._frames)
 

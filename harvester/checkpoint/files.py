@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.checkpoint.container import Packed, is_packed_elsewhere
-from harvester.checkpoint.copying import read_segments, segments_of, verify_segments
+from harvester.checkpoint.copying import segments_of, verify_segments
 from harvester.checkpoint.format import (
     Decoded,
     begins_as_checkpoint,
     decode_checkpoint,
     digest_of,
     garbage_collection_off,
-    latest_stamp,
 )
+from harvester.checkpoint.layout import latest_stamp
 from harvester.checkpoint.loading import load_by_blocks
 from harvester.checkpoint.segments import LastFile, Segments
 from harvester.checkpoint.stored import StoringKeeper
@@ -35,7 +35,6 @@ from harvester.storage import (
     HEAD_BYTES,
     PICKLE,
     NotRegular,
-    OpenFile,
     describe_file,
     opened,
     opened_bounded,
@@ -232,17 +231,6 @@ def holds_segments(path: Path, segments: Segments) -> bool:
             return all(True for _ in segments_of(file, segments))
     except (HarvesterError, OSError):
         return False
-
-
-def find_segments_of(path: Path, signature: Signature, digest: str) -> Segments | None:
-    """Return the segments of the checkpoint that this process loaded.
-
-    None if the file at `path` is not that one, or in another form than harvester writes.
-    """
-    with suppress(LibraryCorrupt, OSError), _opened_as(path, signature) as descriptor:
-        if descriptor is not None and signature.size_bytes <= LARGEST_BYTES:
-            return read_segments(OpenFile(descriptor), digest)
-    return None
 
 
 @contextmanager

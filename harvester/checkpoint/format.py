@@ -18,7 +18,8 @@ from typing import Any
 from harvester.checkpoint._opcodes import PROTOCOL
 from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.segments import LastFile, Made, Prefix, Segments
+from harvester.checkpoint.layout import FileLayout, latest_stamp, layout_of
+from harvester.checkpoint.segments import Block, LastFile, Made, Prefix, Segments
 from harvester.checkpoint.stream import (
     EndingReader,
     FrameReader,
@@ -30,15 +31,13 @@ from harvester.checkpoint.stream import (
 from harvester.checkpoint.validate import read_state, version_for
 from harvester.checkpoint.writer import (
     blocks_in,
-    canonical_order,
     encode_closing,
     encode_end,
     encode_fillers,
-    processed_order,
 )
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
-from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.graph import Dropped, SoundGraph
 from harvester.storage import unpack_beginning
 
 _BEGINNING = re.compile(rb"\x80\x05\x95.{8}(\x8c\x02idq\x000|}\(\x8c\x05graph\x8c)", re.DOTALL)
@@ -57,36 +56,33 @@ class Encoded:
     edges: int = 0
     size_bytes: int = 0
     segments: Segments | None = None
+    layout: FileLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded checkpoint: its state, its metadata and its digest.
 
-    `is_proven`: block by block, so that each block says the same in another file too.
+    `segments` are those of the file, None if it is in another form than harvester writes.
     """
 
     state: SoundGraph
     metadata: dict[str, Any]
     digest: str
-    is_proven: bool = False
+    segments: Segments | None = None
 
 
-def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
+def metadata_of(state: SoundGraph, latest_us: int | None = None) -> dict[str, Any]:
     """Return the metadata of a checkpoint, with an empty digest.
 
-    It is a function of the content alone.
+    It is a function of the content alone. `latest_us` may pass the state's latest stamp to save the time.
     """
+    latest_us = latest_stamp(state) if latest_us is None else latest_us
     return metadata_from(
-        has_weights=state.has_weights, latest_us=latest_stamp(state), nodes=len(order), edges=state.edge_count,
+        has_weights=state.has_weights, latest_us=latest_us, nodes=len(state), edges=state.edge_count,
         source=state.source, space=state.space, seeds=state.seeds, gone=state.gone_count,
         processed=len(state.processed), records=state.record_count,
     )  # fmt: skip
-
-
-def latest_stamp(state: SoundGraph) -> int:
-    """Return the latest stamp in a state, in microseconds UTC, or 0."""
-    return max((stamp or 0 for name in STAMPS for _, stamp in state.graph.stamps(name)), default=0)
 
 
 def metadata_from(
@@ -133,6 +129,7 @@ def encode_checkpoint(
         packed = made.packed or container.pack(made.frame)
         segments.add(made, packed)
         yield packed
+    segments.layout = encoded.layout
     segments.end = container.end(segments.all[-1].after.checksum)
     encoded.size_bytes = segments.size_bytes
     encoded.segments = segments
@@ -147,26 +144,31 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
 def _frames(state: SoundGraph, encoded: Encoded, last: LastFile | None) -> Iterator[Made]:
     """Yield the protocol and all frames of a stream, or what to copy."""
     known = Prefix()
-    order = canonical_order(state)
-    metadata = metadata_of(state, order)
+    layout = encoded.layout = layout_of(state, last.layout if last is not None else None)
+    closing = encode_closing(
+        layout.order, filter(state.processed.__contains__, layout.listed), layout.bare,
+        metadata_of(state, layout.latest_us),
+    )  # fmt: skip
 
-    def made_of(frame: bytes, key: bytes = b"") -> Made:
-        return Made(key, frame, known, known.after(frame))
+    def made_of(frame: bytes, key: bytes = b"", *, is_proven: bool = True) -> Made:
+        return Made(key, frame, known, known.after(frame), is_proven=is_proven)
+
+    def written(block: Block, *, is_proven: bool) -> Made:
+        copied = last.copied(block, known) if last is not None and block.key else None
+        return copied or made_of(block.encode(), block.key, is_proven=is_proven)
 
     yield (made := made_of(PROTOCOL))
     known = made.after
-    for block in blocks_in(state, order):
-        copied = last.copied(block, known) if last is not None else None
-        yield (made := copied or made_of(block.encode(), block.key))
+    for block in blocks_in(state, layout):
+        yield (made := written(block, is_proven=False))
         known = made.after
-    has_record = (state.graph.value(sound_id, "fetched_at") is not None for sound_id in order)
-    for frame in encode_closing(order, processed_order(state), has_record, metadata):
-        yield (made := made_of(frame))
+    for block in closing:
+        yield (made := written(block, is_proven=True))
         known = made.after
     for frame in encode_fillers(known.containers, known.size_bytes):
         yield (made := made_of(frame))
         known = made.after
-    encoded.digest, encoded.nodes, encoded.edges = known.digest.hexdigest(), len(order), state.edge_count
+    encoded.digest, encoded.nodes, encoded.edges = known.digest.hexdigest(), len(state), state.edge_count
     yield made_of(encode_end(encoded.digest))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from harvester.checkpoint.container import Packed
 from harvester.checkpoint.format import Decoded, garbage_collection_off
+from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.validate import version_for
 from harvester.checkpoint.walk import walk_checkpoint
 from harvester.graph import LINK_FIELDS, SoundGraph
@@ -19,12 +20,13 @@ def load_by_blocks(packed: Packed) -> Decoded | None:
 
     None if it is not, as in `walk_checkpoint`. Memory is that of the state and of a block.
     """
-    keeper = _PackingKeeper()
+    keeper, table = _PackingKeeper(), Segments()
     with garbage_collection_off():
-        verified = walk_checkpoint(packed, keeper=keeper)
+        verified = walk_checkpoint(packed, keeper=keeper, table=table)
     if verified is None:
         return None
-    return Decoded(keeper.state, {**keeper.metadata, "digest": verified.digest}, verified.digest, is_proven=True)
+    metadata = {**keeper.metadata, "digest": verified.digest}
+    return Decoded(keeper.state, metadata, verified.digest, table if table.layout is not None else None)
 
 
 class _PackingKeeper:

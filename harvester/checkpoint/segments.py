@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.checkpoint._opcodes import CONTAINERS, FRAME_HEAD_BYTES, PROTOCOL
+from harvester.checkpoint.layout import FileLayout
 
 FLUSHED = b"\x00\x00\xff\xff"
 """The last bytes of a full flush. They can also occur inside a segment."""
@@ -52,7 +53,7 @@ class Prefix:
 class Segment:
     """One segment of a file, of `size_bytes` bytes from `offset`.
 
-    `key` says which sounds a block holds, in which memo slots; it is empty for what is no block. `checksum` is the
+    `key` says which sounds it holds, in which memo slots; it is empty for what is never copied. `checksum` is the
     SHA-256 of its bytes; `before` and `after` are what is known of the stream at its start and end.
     """
 
@@ -68,6 +69,7 @@ class Segment:
 class Segments:
     """The table of a file's segments: all of its bytes but its `end`.
 
+    `layout` is that of the file.
     `unproven`: places of blocks whose values no rule has been applied to, because this process has just encoded them.
     """
 
@@ -75,6 +77,7 @@ class Segments:
     unproven: set[int] = field(default_factory=set)
     head: bytes = b""
     end: bytes = b""
+    layout: FileLayout | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -88,8 +91,8 @@ class Segments:
 
     def add(self, made: Made, packed: bytes) -> None:
         """Add the next segment of the file."""
-        checksum = hashlib.sha256(packed).digest()
-        if made.key and not made.is_proven:
+        checksum = made.checksum or hashlib.sha256(packed).digest()
+        if not made.is_proven:
             self.unproven.add(len(self.all))
         self.all.append(Segment(made.key, self._next_offset(), len(packed), checksum, made.before, made.after))
 
@@ -101,7 +104,8 @@ class Segments:
 class Made:
     """A frame of a new file.
 
-    With `packed`, these bytes are to be copied, and `frame` may be empty. `is_proven`: its values were checked.
+    With `packed`, these bytes are to be copied, and `frame` may be empty; `checksum` is their SHA-256. `is_proven`: its
+    values were checked, or it has none.
     """
 
     key: bytes
@@ -109,12 +113,13 @@ class Made:
     before: Prefix
     after: Prefix
     packed: bytes = b""
-    is_proven: bool = False
+    is_proven: bool = True
+    checksum: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a state: its key, and how to encode it."""
+    """A part of a state's file: its key, and how to encode it."""
 
     key: bytes
     has_changed: bool
@@ -129,6 +134,11 @@ class LastFile:
         self._descriptor = descriptor
         self._places = {segment.key: place for place, segment in enumerate(segments.all) if segment.key}
         self._segments = segments
+
+    @property
+    def layout(self) -> FileLayout | None:
+        """Return the layout of the file."""
+        return self._segments.layout
 
     def copied(self, block: Block, before: Prefix) -> Made | None:
         """Return a block to copy, or None if it must be encoded.
@@ -147,9 +157,9 @@ class LastFile:
             return None
         is_proven = place not in self._segments.unproven
         if before.is_at(segment.before):  # the streams are the same so far: nothing needs to be unpacked
-            return Made(block.key, b"", before, segment.after, packed, is_proven)
+            return Made(block.key, b"", before, segment.after, packed, is_proven, segment.checksum)
         frame = unpack_segment(packed)
-        return Made(block.key, frame, before, before.after(frame), packed, is_proven)
+        return Made(block.key, frame, before, before.after(frame), packed, is_proven, segment.checksum)
 
 
 def unpack_segment(packed: bytes) -> bytes:

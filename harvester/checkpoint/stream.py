@@ -20,18 +20,17 @@ from harvester.errors import LibraryCorrupt, words_of
 from harvester.terminal_text import escape
 
 
+def opcode_scan(packed: Packed, size_bytes: int) -> OpcodeScan:
+    """Return a scan of the stream in a file, of `size_bytes` bytes."""
+    return OpcodeScan(size_bytes, lambda: islice(frames_of(unpacked(packed)), 1, None))
+
+
 def scanned_frames(packed: Packed, size_bytes: int) -> Iterator[bytes]:
     """Yield the protocol and the frames of a stream of `size_bytes` bytes.
 
     Each is yielded once its opcodes are known to be allowed. Raises `LibraryCorrupt`.
     """
-    scan = OpcodeScan(size_bytes, lambda: islice(frames_of(unpacked(packed)), 1, None))
-    frames = frames_of(unpacked(packed))
-    yield next(frames)
-    for frame in frames:
-        scan.scan(frame)
-        yield frame
-    scan.end()
+    return opcode_scan(packed, size_bytes).through(frames_of(unpacked(packed)))
 
 
 def digest_in(packed: Packed) -> str:

@@ -37,10 +37,13 @@ from harvester.checkpoint._opcodes import (
     pack_index,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
+from harvester.checkpoint._segment_reader import SegmentReader
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import Packed, unpacked
 from harvester.checkpoint.format import metadata_from
-from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, scanned_frames
+from harvester.checkpoint.layout import FileLayout
+from harvester.checkpoint.segments import Segments
+from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, opcode_scan
 from harvester.checkpoint.validate import read_metadata
 from harvester.checkpoint.writer import (
     DIGEST_LENGTH,
@@ -49,7 +52,9 @@ from harvester.checkpoint.writer import (
     encode_closing,
     encode_end,
     encode_fillers,
+    list_key,
     read_record_key,
+    record_key,
 )
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS, STAMPS, is_gone
@@ -103,41 +108,52 @@ class Keeper(Protocol):
         """Take the metadata, all places by id, and ids of processed sounds."""
 
 
-def walk_checkpoint(packed: Packed, *, keeper: Keeper | None = None) -> Verified | None:
+def walk_checkpoint(packed: Packed, *, keeper: Keeper | None = None, table: Segments | None = None) -> Verified | None:
     """Return what the bytes of a checkpoint hold, if they are proven valid.
 
     None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. A `keeper` is given
-    what `decode_checkpoint` would load; with one, the blocks are read but not made again. Memory is that of a block and
+    what `decode_checkpoint` would load; with one, the blocks are read but not made again. An empty `table` is filled
+    with the file's segments, and gets a layout if harvester itself would write them so. Memory is that of a block and
     about 100 bytes a sound, and what the keeper takes.
     """
     try:
         closing: list[bytes] = []
-        ending, again = EndingReader(), EndingReader()
+        ending = EndingReader()
         for one in ending.through(frames_of(unpacked(packed))):
             if closing or begins_closing(one):
                 closing.append(one)
         digest = ending.verified_digest()
-        walk = Walk(closing, keeper, compare=keeper is None)
-        return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
+        walk = Walk(list(ids_in(closing)), closing, keeper, compare=keeper is None)
+        scan = opcode_scan(packed, ending.size_bytes)
+        source = None if table is None else SegmentReader(packed, table)
+        frames = source.frames() if source is not None else frames_of(unpacked(packed))
+        verified = walk.run(scan.through(frames), digest)
+        if source is not None:
+            source.finish(walk.keys, walk.layout())
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
+    return verified
 
 
-def are_valid(closing: list[bytes], size_bytes: int, blocks: Callable[[], Iterator[tuple[bytes, bytes]]]) -> bool:
-    """Tell whether blocks that this process has made are valid.
+class NewBlocks:
+    """Blocks that this process has made, which are checked one by one."""
 
-    Opcodes and values are checked as in a whole file, which has `size_bytes` when unpacked, and `closing` are its
-    frames after the blocks. `blocks` returns an iterator of keys with their blocks, as often as it is called.
-    """
-    walk, starts = Walk(closing, None, compare=False), EdgeStarts()
-    scan = OpcodeScan(size_bytes, lambda: (block for _, block in blocks()))
-    try:
-        for key, block in blocks():
-            scan.scan(block)
-            walk.read_block(key, block, starts)
-    except (LibraryCorrupt, ValueError, KeyError, TypeError):
-        return False
-    return True
+    def __init__(self, order: list[int], size_bytes: int, blocks: Callable[[], Iterator[bytes]]) -> None:
+        """They are of a file with the ids `order`, of `size_bytes` unpacked.
+
+        `blocks` returns an iterator of all that are checked, as often as it is called.
+        """
+        self._walk, self._starts = Walk(order, [b""], None, compare=False), EdgeStarts()
+        self._scan = OpcodeScan(size_bytes, blocks)
+
+    def is_valid(self, key: bytes, block: bytes) -> bool:
+        """Tell whether a block has allowed opcodes and values."""
+        try:
+            self._scan.scan(block)
+            self._walk.read_block(key, block, self._starts)
+        except (LibraryCorrupt, ValueError, KeyError, TypeError):
+            return False
+        return True
 
 
 class _NotProven(ValueError):
@@ -153,10 +169,11 @@ def prove(holds: bool) -> None:
 class Walk:
     """One pass over the frames of a checkpoint, with what it has found."""
 
-    def __init__(self, closing: list[bytes], keeper: Keeper | None, *, compare: bool) -> None:
-        self._closing, self._keeper, self._compare = closing, keeper, compare
+    def __init__(self, order: list[int], closing: list[bytes], keeper: Keeper | None, *, compare: bool) -> None:
+        self._order, self._closing, self._keeper, self._compare = order, closing, keeper, compare
+        self.keys: list[bytes] = []
+        """Those of all segments after the first."""
         self._memo = _Memo()
-        self._order = list(ids_in(closing))
         self._places = {sound_id: place for place, sound_id in enumerate(self._order)}
         self._flags = bytearray(len(self._order))
         self._linked_order: list[int] = []
@@ -165,16 +182,24 @@ class Walk:
         self._found_weights = False
         prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
-    def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> Verified:
+    def layout(self) -> FileLayout:
+        """Return the layout of the file, once it is proven valid."""
+        bare = {sound_id for sound_id, flags in zip(self._order, self._flags, strict=True) if not flags & _HAS_RECORD}
+        return FileLayout(self._order, self._linked_order, bare, self._latest_us)
+
+    def run(self, found: Iterator[bytes], digest: str) -> Verified:
         """Check all frames; raise an error unless they are proven valid.
 
-        `again` reads the frames' digest beside; it must be `digest`.
+        Their digest must be `digest`.
         """
+        again = EndingReader()
+        frames = again.through(found)
         prove(next(frames) == PROTOCOL)
         self._size_bytes = len(PROTOCOL)
         start, last = 0, BEFORE_ALL
         for part in blocks_of(self._order):
             last = self._read_records(self._counted(next(frames, b"")), start, part, last)
+            self.keys.append(record_key(part, TEXT_SLOTS + SLOTS * start))
             start += len(part)
         starts, last, sizes = EdgeStarts(), BEFORE_ALL, []
         for block in frames:
@@ -182,7 +207,9 @@ class Walk:
                 break
             known = len(self._linked_order)
             last = self._read_lists(self._counted(block), starts, last)
-            sizes.append(len(self._linked_order) - known)
+            part = self._linked_order[known:]
+            self.keys.append(list_key(part, [TEXT_SLOTS + SLOTS * self._places[sound_id] for sound_id in part]))
+            sizes.append(len(part))
         self._memo.prove_clear(len(self._order))
         prove(sizes == list(map(len, blocks_of(self._linked_order))))
         for _ in frames:
@@ -281,21 +308,26 @@ class Walk:
         named, flags = _metadata_in(self._closing), self._flags
         done = _IS_COMPLETE | HAS_LIST
         processed = [sound_id for sound_id in self._linked_order if flags[self._places[sound_id]] & done == done]
-        records = list(map(_HAS_RECORD.__and__, flags))
+        bare = self.layout().bare
         metadata = metadata_from(
             has_weights=self._found_weights, latest_us=self._latest_us, nodes=len(self._order), edges=self._edges,
             source=named["source"], space=named["similarity_space"], seeds=set(named["seeds"]), gone=self._gone,
-            processed=len(processed), records=sum(records),
+            processed=len(processed), records=len(flags) - len(bare),
         )  # fmt: skip
-        closing = encode_closing(self._order, processed, records, metadata)
-        expected = chain(map(self._counted, closing), self._end(digest))
+        expected = chain(self._tables(processed, bare, metadata), self._end(digest))
         prove(all(one == other for one, other in zip(expected, self._closing, strict=True)))
         return metadata, processed
 
+    def _tables(self, processed: list[int], bare: set[int], metadata: dict[str, Any]) -> Iterator[bytes]:
+        for block in encode_closing(self._order, processed, bare, metadata):
+            self.keys.append(block.key)
+            yield self._counted(block.encode())
+
     def _end(self, digest: str) -> Iterator[bytes]:
         """Yield what follows the closing frames, once these are counted."""
-        yield from encode_fillers(self._containers, self._size_bytes)
-        yield encode_end(digest)
+        for one in (*encode_fillers(self._containers, self._size_bytes), encode_end(digest)):
+            self.keys.append(b"")
+            yield one
 
 
 def values_in_slots(block: bytes, slots: Sequence[int]) -> list[dict[Any, Any]]:

@@ -18,8 +18,9 @@ bytes depend on its own sounds, and adding, changing or removing a sound moves n
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import partial
+from hashlib import blake2b
 from itertools import compress, islice
 from operator import add
 from typing import Any
@@ -49,6 +50,7 @@ from harvester.checkpoint._opcodes import (
     get,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
+from harvester.checkpoint.layout import FileLayout
 from harvester.checkpoint.segments import Block
 from harvester.graph import SoundGraph
 
@@ -57,22 +59,17 @@ _RECORD, _ADJACENCY = range(SLOTS)
 BLOCK_SOUNDS = 128
 """Average number of sounds in a block; the maximum is four times as many."""
 
-RECORDS, LISTS = b"r", b"l"
-"""How the keys of the two kinds of blocks begin."""
+RECORDS, LISTS, TABLE, PROCESSED = b"r", b"l", b"t", b"p"
+"""How the keys of blocks begin, and those of parts of the closing tables."""
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
 _BATCH = 512
 
 
-def canonical_order(state: SoundGraph) -> list[int]:
-    """Return all ids in the order of the file: by `added_at`, then by id."""
-    return [sound_id for _, sound_id in sorted((stamp, sound_id) for sound_id, stamp in state.graph.stamps("added_at"))]
-
-
-def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
+def blocks_in(state: SoundGraph, layout: FileLayout) -> Iterator[Block]:
     """Yield the blocks of a state, first those of records, then of lists."""
     nodes, successors, changed = state.graph._node, state.graph._adj, state.changed
-    slot = TEXT_SLOTS
+    order, slot = layout.order, TEXT_SLOTS
     for part in blocks_of(order):
         yield Block(
             record_key(part, slot),
@@ -82,7 +79,7 @@ def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
         slot += SLOTS * len(part)
     slots = dict(zip(order, _slots(order, _RECORD), strict=True))
     starts = EdgeStarts()
-    for part in blocks_of(_linked_order(state)):
+    for part in blocks_of(layout.listed):
         places = list(map(slots.__getitem__, part))
         lists = zip(places, map(nodes.__getitem__, part), map(successors.__getitem__, part), strict=True)
         yield Block(
@@ -121,19 +118,6 @@ def _slots(order: list[int], which: int) -> range:
     return range(TEXT_SLOTS + which, TEXT_SLOTS + which + SLOTS * len(order), SLOTS)
 
 
-def _linked_order(state: SoundGraph) -> list[int]:
-    """Return ids of sounds with a list or edges, by `linked_at`, then id."""
-    has_out_edges = state.graph.has_out_edges
-    return [
-        sound_id
-        for _, sound_id in sorted(
-            (stamp or 0, sound_id)
-            for sound_id, stamp in state.graph.stamps("linked_at")
-            if stamp is not None or has_out_edges(sound_id)
-        )
-    ]
-
-
 def blocks_of(order: list[int]) -> Iterator[list[int]]:
     """Yield the ids of each block, where ids are in the order of the file."""
     start = 0
@@ -144,34 +128,34 @@ def blocks_of(order: list[int]) -> Iterator[list[int]]:
             start = end
 
 
-def processed_order(state: SoundGraph) -> list[int]:
-    """Return the ids of processed sounds in the order of the file."""
-    return [sound_id for sound_id in _linked_order(state) if sound_id in state.processed]
-
-
 def encode_closing(
-    order: list[int], processed: Iterable[int], has_record: Iterable[object], metadata: dict[str, Any]
-) -> Iterator[bytes]:
-    """Yield the rest of the stream before the digest.
+    order: list[int], processed: Iterable[int], bare: Container[int], metadata: dict[str, Any]
+) -> Iterator[Block]:
+    """Yield the rest of the stream before the digest, frame by frame.
 
-    `order` is that of all ids, `processed` that of the processed ones; `has_record` tells of each sound in `order`
-    whether it has a record. The digest is the last value of `metadata`.
+    `order` is that of all ids, `processed` that of the processed ones; `bare` has those without a record. The digest is
+    the last value of `metadata`. Only parts of tables have a key.
     """
     module, name = GRAPH_CLASS
-    yield frame(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
-    yield from _table(_pairs(order, _ADJACENCY))
-    yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
-    yield from _table(_pairs(order, _RECORD))
-    yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
-    for batch in _batches(map(encode_int, processed)):
-        yield frame(MARK + batch + ADDITEMS)
-    yield frame(encode_text("sound_cache"))
-    yield from _table(compress(_pairs(order, _RECORD), has_record))
+    records, adjacencies = _slots(order, _RECORD), _slots(order, _ADJACENCY)
+    yield _fixed(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
+    yield from _table(order, adjacencies)
+    yield _fixed(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
+    yield from _table(order, records)
+    yield _fixed(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
+    for part in _batches(processed):
+        yield Block(_key(PROCESSED, part), False, partial(_encode_ids, part))
+    yield _fixed(encode_text("sound_cache"))
+    if not bare:
+        yield from _table(order, records)
+    else:
+        has_record = [sound_id not in bare for sound_id in order]
+        yield from _table(list(compress(order, has_record)), list(compress(records, has_record)))
     texts = Texts()
     pairs = b"".join(
         encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
     )
-    yield frame(texts.head() + encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
+    yield _fixed(texts.head() + encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
 
 
 def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
@@ -198,18 +182,30 @@ def digest_at_end(end: bytes) -> str | None:
     return digest if len(digest) == DIGEST_LENGTH and end == encode_end(digest) else None
 
 
-def _pairs(order: list[int], which: int) -> Iterator[bytes]:
-    """Yield the opcodes of each sound's id, and of its record or adjacency."""
-    return map(add, map(encode_int, order), map(get, _slots(order, which)))
+def _table(sound_ids: Sequence[int], slots: Sequence[int]) -> Iterator[Block]:
+    """Yield the parts of a dict of ids to what is in these memo slots."""
+    yield _fixed(EMPTY_DICT)
+    for part, places in zip(_batches(sound_ids), _batches(slots), strict=True):
+        yield Block(_key(TABLE, [*part, *places]), False, partial(_encode_pairs, part, places))
 
 
-def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the opcodes of a dict with these pairs of key and value."""
-    yield frame(EMPTY_DICT)
-    for batch in _batches(pairs):
-        yield frame(MARK + batch + SETITEMS)
+def _encode_pairs(sound_ids: Sequence[int], slots: Sequence[int]) -> bytes:
+    return frame(MARK + b"".join(map(add, map(encode_int, sound_ids), map(get, slots))) + SETITEMS)
 
 
-def _batches(items: Iterator[bytes]) -> Iterator[bytes]:
-    while batch := b"".join(islice(items, _BATCH)):
+def _encode_ids(sound_ids: Sequence[int]) -> bytes:
+    return frame(MARK + b"".join(map(encode_int, sound_ids)) + ADDITEMS)
+
+
+def _fixed(opcodes: bytes) -> Block:
+    return Block(b"", False, partial(frame, opcodes))
+
+
+def _key(kind: bytes, numbers: Sequence[int]) -> bytes:
+    return kind + blake2b(array("q", numbers).tobytes(), digest_size=16).digest()
+
+
+def _batches(items: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(items)
+    while batch := list(islice(rest, _BATCH)):
         yield batch

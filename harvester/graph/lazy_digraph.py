@@ -121,6 +121,16 @@ class LibraryGraph(HeldSounds, nx.DiGraph):  # type: ignore[misc]  # NetworkX ha
         """Add attributes to a node of `pack` that it does not have yet."""
         self._node.extend(sound_id, more)
 
+    def repack(self, sound_ids: Iterable[int]) -> None:
+        """Pack the attributes of nodes again that were added or changed.
+
+        Only in a graph that was loaded in packed form. A dict that `own` gave for one of them is no longer the node's.
+        """
+        nodes = self._node
+        if isinstance(nodes, PackedRecords):
+            for sound_id in sound_ids:
+                nodes.repack(sound_id)
+
     def unpack(self) -> None:
         """Make all attributes and edges dicts, as those of any DiGraph are."""
         nodes = self._node

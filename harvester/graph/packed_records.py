@@ -37,12 +37,46 @@ class _Template(NamedTuple):
 class _Shape:
     """What packed sounds share: names, places of values, templates."""
 
-    __slots__ = ("names", "places", "templates")
+    __slots__ = ("_pieces", "names", "places", "templates")
 
     def __init__(self, names: tuple[str, ...], templates: tuple[tuple[str, _Template], ...]) -> None:
         self.names = names
         self.places = {name: place for place, name in enumerate(names, 1)}
         self.templates = dict(templates)
+        self._pieces = {name: template.text.split(_GAP) for name, template in templates}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no other shape of these names can take less memory."""
+        return all(name in self.templates for name in (*_GROUPS, _PAGE) if name in self.places)
+
+    def packed(self, attributes: Attributes) -> tuple[Any, ...] | None:
+        """Return packed attributes, which have the shape's names in order.
+
+        None unless the templates give back what they have.
+        """
+        values, places = [self, *attributes.values()], self.places
+        sound_id = attributes.get("id")
+        if type(sound_id) is not int:
+            return None
+        for name, pieces in self._pieces.items():
+            found = attributes[name]
+            if name == _PAGE:
+                if found != _page_part(attributes["username"], sound_id).join(pieces):
+                    return None
+                values[places[name]] = None
+                continue
+            if type(found) is not dict or tuple(found) != self.templates[name].names:
+                return None
+            try:
+                lines = _LINE.join(found.values())
+            except TypeError:  # not all are texts
+                return None
+            match = _NUMBER.match(lines, len(pieces[0]) + len(_file_part(sound_id, "")))
+            if match is None or lines != _file_part(sound_id, match[0]).join(pieces):
+                return None
+            values[places[name]] = int(match[0])
+        return tuple(values)
 
     def unpacked(self, packed: tuple[Any, ...]) -> Attributes:
         attributes = dict(zip(self.names, packed[1:], strict=True))
@@ -66,9 +100,16 @@ class PackedRecords(PackedById[Attributes]):
     def __init__(self) -> None:
         super().__init__()
         self._shapes: dict[tuple[Any, ...], _Shape] = {}
+        self._usual: dict[tuple[str, ...], _Shape] = {}
+        """The last full shape of sounds with these names: most sounds have that of the one before."""
 
     def pack(self, sound_id: int, attributes: Attributes) -> None:
         """Keep attributes in packed form, or as they are if they do not fit."""
+        names = tuple(attributes)
+        usual = self._usual.get(names)
+        if usual is not None and (packed := usual.packed(attributes)) is not None:
+            self._kept[sound_id] = packed
+            return
         values, templates = dict(attributes), []
         if type(attributes.get("id")) is int:
             for name in _GROUPS:
@@ -78,8 +119,16 @@ class PackedRecords(PackedById[Attributes]):
             if page := _packed_page(attributes):
                 values[_PAGE] = None
                 templates.append((_PAGE, page))
-        shape = self._shape(tuple(attributes), tuple(templates))
+        shape = self._shape(names, tuple(templates))
+        if shape is not None and shape.is_full:
+            self._usual[names] = shape
         self._kept[sound_id] = attributes if shape is None else (shape, *values.values())
+
+    def repack(self, sound_id: int) -> None:
+        """Pack a sound's own dict, unless it is packed."""
+        kept = self._kept[sound_id]
+        if type(kept) is not tuple:
+            self.pack(sound_id, kept)
 
     def extend(self, sound_id: int, more: Attributes) -> None:
         """Add attributes that a sound does not have yet."""
@@ -140,7 +189,7 @@ def _file_part(sound_id: int, user: object) -> str:
     return f"/{sound_id // 1000}/{sound_id}_{user}"
 
 
-def _page_part(username: str, sound_id: int) -> str:
+def _page_part(username: object, sound_id: object) -> str:
     return f"/{username}/sounds/{sound_id}/"
 
 

@@ -48,19 +48,25 @@ class Compared(NamedTuple):
 
 @dataclass(slots=True)
 class ChangedSounds:
-    """Known sounds whose content changed since the last `clear`.
+    """Sounds whose content changed since the last `clear`, by id.
 
-    `records`: ids of those whose own attributes changed; `lists`: of those whose list or edges did. New sounds need not
-    be in either. An id may be there without a change.
+    `records`: known ones whose own attributes changed; `lists`: known ones whose list or edges did. `added`: new ones,
+    which need not be in either, and known ones whose `added_at` changed. An id may be there without a change.
     """
 
     records: set[int] = field(default_factory=set)
     lists: set[int] = field(default_factory=set)
+    added: set[int] = field(default_factory=set)
+
+    def all(self) -> set[int]:
+        """Return the ids of all of them."""
+        return self.added | self.records | self.lists
 
     def clear(self) -> None:
         """Forget all changes: the state is that of a file."""
         self.records.clear()
         self.lists.clear()
+        self.added.clear()
 
 
 class SoundGraph(KnownSounds):
@@ -187,7 +193,7 @@ class SoundGraph(KnownSounds):
         taken = {sound_id: dict(theirs._node[sound_id]) for sound_id in new}
         self._form.share(taken.values())
         for sound_id, attributes in taken.items():
-            self.graph.know(sound_id, attributes)
+            self._add(sound_id, attributes)
         self._count(taken)
         for sound_id in new:
             # New sounds need no comparison. The edges' dicts are copied; values inside records never change.
@@ -211,17 +217,22 @@ class SoundGraph(KnownSounds):
     def _know(self, sound_id: int, added_at: int) -> None:
         """Add a sound if it is new; the earliest `added_at` is kept."""
         if sound_id not in self.graph._node:
-            self.graph.know(sound_id, {"added_at": added_at})
+            self._add(sound_id, {"added_at": added_at})
         elif added_at < self.graph.value(sound_id, "added_at"):
             self.changed.records.add(sound_id)
+            self.changed.added.add(sound_id)
             self.graph.own(sound_id)["added_at"] = added_at
+
+    def _add(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        self.changed.added.add(sound_id)
+        self.graph.know(sound_id, attributes)
 
     def _apply_seen(self, event: Seen) -> None:
         if event.sound_id not in self.graph._node:
             # Most records of a harvest belong to new sounds: there is no record to compare them with.
             record = event.record if event.record.keys().isdisjoint(OWN_FIELDS) else record_of(event.record)
             stamps = {"added_at": event.fetched_at, "fetched_at": event.fetched_at}
-            self.graph.know(event.sound_id, self._form.attributes({**record, **stamps}))
+            self._add(event.sound_id, self._form.attributes({**record, **stamps}))
             self.record_count += 1
             return
         self._know(event.sound_id, event.fetched_at)

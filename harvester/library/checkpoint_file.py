@@ -19,7 +19,6 @@ from harvester.checkpoint import (
     check_readable,
     copying_from,
     encode_checkpoint,
-    find_segments_of,
     holds_segments,
     load_checkpoint,
     load_digest,
@@ -54,17 +53,16 @@ class CheckpointFile:
         journal: Journal,
         notices: list[str],
         loaded: Signature | None,
-        copied_digest: str = "",
+        segments: Segments | None = None,
     ) -> None:
         """Remember the loaded file's signature: any other file is foreign.
 
-        `copied_digest`: harvester wrote that file, with this digest, and `state.changed` has all that changed since.
+        `segments` are those of that file, if harvester wrote it; `state.changed` has all that changed since.
         """
         self.path = folder / CHECKPOINT
         self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
         self._signature = loaded
-        self._copied_digest = copied_digest
-        self._segments: Segments | None = None
+        self._segments = segments
         """Those of the file with the signature; None if unknown."""
 
     @property
@@ -148,9 +146,6 @@ class CheckpointFile:
 
         What did not change since the last file is copied from it.
         """
-        if self._segments is None and self._copied_digest and self._signature is not None:
-            self._segments = find_segments_of(self.path, self._signature, self._copied_digest)
-            self._copied_digest = ""
         with copying_from(self.path, self._signature, self._segments) as last:
             yield encode_checkpoint(self._state, encoded, packed_elsewhere(self.path), last)
 
@@ -174,7 +169,7 @@ class CheckpointFile:
 
         With its segments, the state is what it holds.
         """
-        self._signature, self._segments, self._copied_digest = signature, segments, ""
+        self._signature, self._segments = signature, segments
         if segments is not None:
             self._state.changed.clear()
 

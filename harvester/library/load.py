@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.checkpoint import Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint import Segments, Signature, load_checkpoint, load_digest, read_signature
 from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource, problem_of
 from harvester.graph import Dropped, SoundGraph
@@ -24,7 +24,6 @@ class Loaded:
     """A loaded state and its origin.
 
     `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's, and
-    `is_proven` is as in `Decoded`.
     `foreign`: the journal does not know this checkpoint. `corrupt`: the corrupt files. `notices`: one line each.
     """
 
@@ -37,7 +36,8 @@ class Loaded:
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
     """Invalid values of the file, which are not in the state."""
-    is_proven: bool = False
+    segments: Segments | None = None
+    """Those of the file, if harvester may copy from it."""
 
     @property
     def stand_in(self) -> bool:
@@ -83,7 +83,7 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
             known = (head.digest, head.next_digest)
             foreign = contents is not None and not head.restore and decoded.digest not in known
             return Loaded(
-                decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped, is_proven=decoded.is_proven
+                decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped, segments=decoded.segments
             )
         except LibraryCorrupt as error:
             corrupt.append(wanted)

@@ -60,10 +60,10 @@ class Store:
         self.vectors = Vectors(folder, clock, files, self.notices)
         own = None if loaded.stand_in else loaded.signature
         # The journal knows this file, and needs no backup of it: harvester has written it, or would write the same. Who
-        # brings a file may bring a journal too, so the walk must have proven the blocks.
-        is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required and loaded.is_proven
-        digest = loaded.digest if own is not None and is_ours else ""
-        self._file = CheckpointFile(folder, self.state, journal, self.notices, own, digest)
+        # brings a file may bring a journal too, so only a walk that has proven the blocks gives their segments.
+        is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required
+        segments = loaded.segments if own is not None and is_ours else None
+        self._file = CheckpointFile(folder, self.state, journal, self.notices, own, segments)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
         self.unsaved = journal.contents.unsaved
@@ -71,6 +71,7 @@ class Store:
         self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
         self._schedule = WritingSchedule(clock)
+        self._in_last_file: set[int] = set()
         known = journal.head.backup_nodes or next((backup.nodes for backup in list_backups(folder)), 0)
         self._backup_nodes = min(known, len(self.state))
         journal.contents.rows.clear()  # they are in the state
@@ -285,6 +286,10 @@ class Store:
 
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
         started_s = self._clock.monotonic_s()
+        # Most sounds do not change again once a file has them, and packed they take a third of the memory. Not at once:
+        # after the last file of a run that would be for nothing.
+        self.state.graph.repack(self._in_last_file)
+        self._in_last_file = self.state.changed.all()
         try:
             with disk_errors(self.folder, "the old files and the journal hold everything"):
                 info = write()

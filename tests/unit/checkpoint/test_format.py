@@ -24,8 +24,9 @@ from harvester.checkpoint._interned import Texts
 from harvester.checkpoint._record_block import _FastPickler, _PlainPickler
 from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_of, encode_checkpoint
+from harvester.checkpoint.layout import layout_of
 from harvester.checkpoint.stream import digest_in
-from harvester.checkpoint.writer import END_BYTES, blocks_in, canonical_order
+from harvester.checkpoint.writer import END_BYTES, blocks_in
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
@@ -91,7 +92,7 @@ def test_blocks_of_many_sounds_do_not_tell_in_which_order_marks_and_lists_came(m
 
 def test_a_list_that_comes_late_changes_no_block_of_records() -> None:
     def records(state: SoundGraph) -> list[bytes]:
-        frames = (block.encode() for block in blocks_in(state, canonical_order(state)))
+        frames = (block.encode() for block in blocks_in(state, layout_of(state)))
         return [frame for frame in frames if b"sound " in frame]
 
     seen = [event for event in many_events() if isinstance(event, Seen)]

@@ -16,7 +16,8 @@ from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, NONE, POP, STOP, frame, pack_index
 from harvester.checkpoint.container import Container, PackedBytes, unpacked
-from harvester.checkpoint.writer import canonical_order, encode_end
+from harvester.checkpoint.layout import canonical_order
+from harvester.checkpoint.writer import encode_end
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, SoundGraph
 from tests.support.blocks import BlocksInMemory

@@ -17,8 +17,9 @@ from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, frame
 from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, encode_stream
-from harvester.checkpoint.walk import are_valid, walk_checkpoint
-from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end, record_key
+from harvester.checkpoint.layout import canonical_order, linked_order
+from harvester.checkpoint.walk import NewBlocks, walk_checkpoint
+from harvester.checkpoint.writer import END_BYTES, blocks_of, encode_end, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
@@ -119,13 +120,13 @@ def blocks_swapped(order: list[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("change", [blocks_swapped, lambda order: order[::-1]])
-@pytest.mark.parametrize("place", ["format.canonical_order", "writer._linked_order"])
+@pytest.mark.parametrize("place", ["canonical_order", "linked_order"])
 def test_sounds_or_lists_in_another_order_are_not_proven(
     place: str, change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = make_state(make_events(600))
-    order = {"format.canonical_order": canonical_order, "writer._linked_order": _linked_order}[place]
-    monkeypatch.setattr(f"harvester.checkpoint.{place}", lambda state: change(order(state)))
+    order = {"canonical_order": canonical_order, "linked_order": linked_order}[place]
+    monkeypatch.setattr(f"harvester.checkpoint.layout.{place}", lambda state: change(order(state)))
     packed = encode(state)
     assert content_of(decode_checkpoint(packed).state) == content_of(state)
     assert walk_checkpoint(PackedBytes(packed)) is None
@@ -174,8 +175,8 @@ def test_a_new_block_has_no_opcode_that_files_may_not_have() -> None:
     size = sum(map(len, stream))
     for more, is_allowed in ((b"N0", True), (b"I1\n0", False)):
         block = frame(stream[1][FRAME_HEAD_BYTES:] + more)
-        found = are_valid(stream[2:], size, lambda block=block: iter([(record_key([3], TEXT_SLOTS), block)]))  # type: ignore[misc]
-        assert found == is_allowed
+        blocks = NewBlocks([3], size, lambda block=block: iter([block]))  # type: ignore[misc]
+        assert blocks.is_valid(record_key([3], TEXT_SLOTS), block) == is_allowed
 
 
 def test_a_corrupt_and_a_newer_file_are_refused_as_the_loader_refuses_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -17,11 +18,12 @@ from harvester.checkpoint.container import PackedBytes
 from harvester.checkpoint.loading import load_by_blocks
 from harvester.graph import SoundGraph
 from harvester.graph.packed_records import PackedRecords
-from harvester.model import Event
+from harvester.library.store import Store
+from harvester.model import Event, Seen
 from harvester.storage import CHECKPOINT
 from tests.bench.beside.libraries import record_of
 from tests.support.histories import histories, quick, values
-from tests.support.samples import NOW_US, content_of, make_events, make_state
+from tests.support.samples import NOW_US, FixedClock, content_of, make_events, make_record, make_state
 
 
 def encode(state: SoundGraph) -> bytes:
@@ -72,6 +74,49 @@ def test_whatever_is_packed_comes_back_exactly(given: dict[str, Any]) -> None:
     assert records[7] is records.own(7) is owned
 
 
+usual = {
+    "added_at": 0, "id": 7, "previews": {"a": "https://a/0/7_9-hq", "b": "/0/7_9"}, "images": {"m": "/0/7_9.png"},
+    "url": "https://a/u/sounds/7/", "username": "u",
+}  # fmt: skip
+lines = st.lists(pieces | st.sampled_from(["https://a/0/7_9-hq", "/0/7_9.png"]), max_size=3).map("".join)
+groups = st.fixed_dictionaries({"a": lines | values, "b": lines | st.just("/0/7_12")}) | addresses
+like_the_usual = st.fixed_dictionaries(
+    {
+        "added_at": st.integers(0, 9),
+        "id": st.just(7) | st.just(7) | values,
+        "previews": st.just(usual["previews"]) | groups,
+        "images": st.just(usual["images"]) | st.fixed_dictionaries({"m": lines}),
+        "url": st.just(usual["url"]) | lines | values,
+        "username": st.just("u") | texts | values,
+    }
+)
+
+
+@quick
+@given(st.lists(like_the_usual, min_size=1, max_size=4))
+@example([{**usual, "previews": {"a": "https://a/0/7_12-hq", "b": "/0/7_12"}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_9-hq\n/0/7_9", "b": ""}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_9-hq", "b": "/0/7_12"}}])
+@example([{**usual, "previews": {"a": "https://a/0/7_09-hq", "b": "/0/7_09"}}])
+@example([{**usual, "id": True}, {**usual, "id": 7.0}, {**usual, "id": "7"}])
+@example([{**usual, "username": 5, "url": "https://a/5/sounds/7/"}, {**usual, "username": "\0"}])
+def test_whatever_is_packed_after_a_usual_sound_comes_back_exactly(given: list[dict[str, Any]]) -> None:
+    records = packed_one(1, usual)
+    for place, one in enumerate(given, 2):
+        records.pack(place, dict(one))
+    for place, one in enumerate([usual, *given], 1):
+        assert exactly(records[place]) == exactly(one)
+
+
+def test_an_unusual_sound_leaves_the_shape_of_the_next_one_as_it_was() -> None:
+    records = packed_one(1, usual)
+    records.pack(2, {**usual, "url": "elsewhere"})
+    records.pack(3, dict(usual))
+    shapes = [records._kept[sound_id][0] for sound_id in (1, 2, 3)]
+    assert shapes[0] is shapes[2]
+    assert shapes[1] is not shapes[0]
+
+
 def test_the_addresses_of_a_record_are_kept_as_one_number() -> None:
     record = record_of(6_000)
     records = packed_one(record["id"], record)
@@ -79,6 +124,45 @@ def test_the_addresses_of_a_record_are_kept_as_one_number() -> None:
     assert type(kept) is tuple
     assert [type(kept[kept[0].places[name]]) for name in ("previews", "images", "url")] == [int, int, type(None)]
     assert exactly(records[record["id"]]) == exactly(record)
+
+
+def test_a_sound_that_was_changed_is_packed_again() -> None:
+    records = packed_one(7, usual)
+    records.own(7)["username"] = "v"
+    records.repack(7)
+    assert type(records._kept[7]) is tuple
+    assert exactly(records[7]) == exactly({**usual, "username": "v"})
+    known = records._kept[7]
+    records.repack(7)
+    assert records._kept[7] is known
+
+
+def test_sounds_of_a_run_are_packed_once_the_file_before_has_them(tmp_path: Path) -> None:
+    with Store.open(tmp_path, clock=FixedClock()) as store:
+        for event in make_events(20):
+            store.append([event])
+            store.state.apply(event)
+        store.checkpoint()
+    with Store.open(tmp_path, clock=FixedClock()) as store:
+        nodes = store.state.graph._node
+
+        def packed(sound_id: int) -> bool:
+            return type(nodes._kept[sound_id]) is tuple
+
+        for new in (1_001, 1_002, 1_003):
+            store.append([Seen(new, make_record(new), NOW_US + 10 * new)])
+            store.state.apply(Seen(new, make_record(new), NOW_US + 10 * new))
+            expected = content_of(store.state)
+            store.checkpoint(backup=new == 1_002)
+            assert content_of(store.state) == expected
+        assert [packed(new) for new in (1_001, 1_002, 1_003)] == [True, True, False]
+        newer = Seen(1_001, make_record(1_001, name="new"), NOW_US + 90_000_000_000)
+        store.append([newer])
+        store.state.apply(newer)
+        assert not packed(1_001)
+        assert (tmp_path / CHECKPOINT).read_bytes() != encode(store.state)
+        store.checkpoint()
+        assert (tmp_path / CHECKPOINT).read_bytes() == encode(store.state)
 
 
 def test_shapes_without_end_are_kept_as_dicts() -> None:
