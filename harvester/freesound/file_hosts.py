@@ -34,11 +34,6 @@ class FileHosts:
             parts = urlsplit(sandbox_url)
             self._sandbox = f"{parts.scheme}://{parts.netloc}"
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the files come from a sandbox."""
-        return bool(self._sandbox)
-
     def read(self, address: str) -> str:
         """Return the address to send a request to; always https elsewhere.
 

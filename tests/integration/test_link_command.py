@@ -138,7 +138,7 @@ def test_verifying_spends_what_it_says_even_where_every_other_answer_fails(swept
         ended = run("link", "--library", library, "--verify", 4, *ask, cwd=tmp_path)
         assert ended.code == 0, ended.err
         assert sandbox.counted() == 4
-    assert "2 of the 4 lists were not compared: 4 requests sent, the limit of this run" in ended.err
+    assert "2 of 4 lists not compared: 4 requests sent, the limit of this run" in ended.err
     assert "2 lists compared" in ended.err
 
 

@@ -77,7 +77,7 @@ def _the_comparison_counts_against_these_limits(place: Place) -> None:
         base = ("--api-url", own.url, "--library", place.swept(), "--verify", 3)
         if place.option == "--limits":
             ended = place.run(*base, given="600/2")
-            assert "1 of the 3 lists were not compared" in ended.err
+            assert "1 of 3 lists not compared" in ended.err
         else:
             # Three requests of level 1 take two seconds.
             place.run(*base, given=99)
