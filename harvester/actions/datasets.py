@@ -111,7 +111,7 @@ def export_dataset(
         if on_progress is not None:
             on_progress(written)
 
-    with open_view(library) as view:
+    with open_view(library, on_disk=True) as view:
         selected, notices = select_from(view, given)
         chosen, others = given, 0
         if not given.licenses:

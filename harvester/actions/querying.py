@@ -41,7 +41,7 @@ def sql(
         if format not in RESULT_FORMATS:
             raise SettingsError(f"{out}: --format must be csv or json, or the file must end in .csv or .json")
     chosen = read_selection(**selection)
-    with open_view(library) as view:
+    with open_view(library, on_disk=True) as view:
         selected, notices = select_from(view, chosen)
         result = replace(query(selected, statement), notices=notices)
     if out is not None:

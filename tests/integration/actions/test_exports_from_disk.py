@@ -1,4 +1,4 @@
-"""Exports that leave the library on disk: their bytes are those of an opened library, in a tenth of the memory."""
+"""Commands that leave the library on disk: their results are those of an opened library, in less memory."""
 
 from __future__ import annotations
 
@@ -111,3 +111,46 @@ def test_a_larger_library_takes_a_few_hundred_bytes_of_memory_a_sound(tmp_path: 
     ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     small, large = map(int, ended.stdout.split())
     assert (large - small) / counts[1] < 1_500
+
+
+STATEMENTS = ("SELECT * FROM sounds ORDER BY id", "SELECT * FROM edges", "SELECT * FROM tags", "")
+
+
+@pytest.mark.parametrize("selection", [one for one in SELECTIONS if one != {"ids": []}], ids=str)
+def test_sql_gives_the_rows_of_an_opened_library(analysed: Path, selection: dict[str, Any]) -> None:
+    opened = harvester.Library.open(analysed)
+    for statement in STATEMENTS:
+        expected, found = (harvester.sql(statement, library=one, **selection) for one in (opened, analysed))
+        assert (list(found), found.columns, found.types, found.notices) == (
+            list(expected), expected.columns, expected.types, expected.notices,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("selection", [{}, {"license": "BY", "tag": "tag1"}, {"min_score": 0.75}], ids=str)
+def test_a_dataset_has_the_bytes_of_that_of_an_opened_library(
+    analysed: Path, selection: dict[str, Any], tmp_path: Path
+) -> None:
+    written = []
+    for name, library in (("opened", harvester.Library.open(analysed)), ("stored", analysed)):
+        place = tmp_path / name / "set"
+        place.parent.mkdir()
+        harvester.export_dataset(place, library=library, **selection)
+        written.append({one.relative_to(place): one.read_bytes() for one in place.rglob("*") if one.is_file()})
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        lambda folder, _: harvester.sql("SELECT 1", library=folder),
+        lambda folder, out: harvester.export_dataset(out / "set", library=folder),
+    ],
+)
+def test_sql_and_datasets_leave_the_library_on_disk(
+    analysed: Path, tmp_path: Path, reads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr("harvester.library.reader.load_state", refuse)
+    reads(analysed, tmp_path)
