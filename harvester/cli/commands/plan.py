@@ -67,7 +67,7 @@ def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
 
     lines = [
         f"{counted(facts['requests'], 'request')} for {counted(facts['samples'], 'processed sound')}, "
-        f"about {facts['new_sounds_about']:,} new sounds"
+        f"about {counted(facts['new_sounds_about'], 'new sound')}"
     ]
     lines += [f"  {facts['by_part'][part]:>7,}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
