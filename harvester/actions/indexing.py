@@ -11,7 +11,15 @@ from harvester.actions.afterwards import afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
-from harvester.library import LibraryView, answer_from_index, keep_index, renew_index, require_library
+from harvester.library import (
+    LibraryView,
+    answer_from_index,
+    keep_index,
+    load_view,
+    renew_index,
+    require_library,
+    view_index,
+)
 
 INDEX_VARIABLE = "HARVESTER_INDEX"
 _FOLDER = "index"
@@ -19,12 +27,12 @@ _FOLDER = "index"
 T = TypeVar("T")
 
 
-def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
+def ask(library: LibraryLike, answer: Callable[[LibraryView], T], *, is_first: bool = False) -> T:
     """Return an answer about a library, which `answer` gives from a view.
 
     Its state may read an index; one of an earlier checkpoint is brought up to date first. If there is none, the library
-    is read, and then the index of a large one is built, so that the next answer is fast. Raises as `open_view` does,
-    and what `answer` raises.
+    is read, and then the index of a large one is built, so that the next answer is fast; `is_first`: the next one comes
+    soon, so it is built at once. Raises as `open_view` does, and what `answer` raises.
     """
     indexes = None
     if library is None or isinstance(library, str | os.PathLike):
@@ -39,9 +47,26 @@ def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
                 return found
     with open_view(library) as view:
         found = answer(view)
-    if indexes is not None:
+    if indexes is not None and is_first:
+        keep_index(view, indexes)
+    elif indexes is not None:
         afterwards(lambda: keep_index(view, indexes))
     return found
+
+
+def view_of(folder: Path) -> LibraryView:
+    """Return a view of a library that stays as it is.
+
+    It reads the index of a large library, which is brought up to date first, or else the library. Raises as `load_view`
+    does.
+    """
+    indexes = index_folder()
+    found = None
+    if indexes is not None:
+        found = view_index(folder, indexes)
+        if found is None and renew_index(folder, indexes):
+            found = view_index(folder, indexes)
+    return found or load_view(folder)
 
 
 def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, SupportsIndex, Unpack
 
 from harvester.actions.exporting import ExportReport, save_selection
-from harvester.actions.indexing import index_folder
+from harvester.actions.indexing import view_of
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.library_html import library_html, selection_html
 from harvester.actions.likeness import Like, rank_like
@@ -24,7 +24,7 @@ from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, SqlResult, edges_table, query, sounds_table
 from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
-from harvester.library import LibraryView, Store, holds_library, load_view, require_library, view_index
+from harvester.library import LibraryView, Store, holds_library, require_library
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
 from harvester.settings import COUNT_FROM_ZERO
@@ -246,9 +246,7 @@ class Library(_Sounds):
             with Store.open(folder, clock=SystemClock()) as store:
                 store.checkpoint()
         require_library(folder)
-        indexes = index_folder()
-        indexed = None if indexes is None else view_index(folder, indexes)
-        return cls(indexed or load_view(folder))
+        return cls(view_of(folder))
 
     def __reduce__(self) -> Any:
         return Library, (self.view,)

@@ -19,14 +19,14 @@ from harvester.clock import SystemClock
 from harvester.freesound import count_requests
 from harvester.graph import LibraryTally
 from harvester.index import IndexedState
-from harvester.library import LibraryView, list_backups, load_view, require_library
+from harvester.library import LibraryView, list_backups, require_library
 from harvester.reports import count_tally, describe_tally, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
 
 _SHARE_OF_TIME = 10
-"""A watch loads the library so rarely that this takes at most about a tenth of the time."""
+"""A watch reads the library so rarely that this takes at most about a tenth of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def list_deferred(library: LibraryLike = None) -> DeferredReport:
 class StatusWatch:
     """The status of a library, again and again, for `status --watch`.
 
-    The library is loaded only after its files have changed, and so rarely that loading takes about a tenth of the time;
+    The library is read only after its files have changed, and so rarely that reading takes about a tenth of the time;
     the figures of a running harvest are always those of now.
     """
 
@@ -108,8 +108,9 @@ class StatusWatch:
         now_us, began_s = SystemClock().time_us(), time.monotonic()
         files = [read_signature(self.folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
         if not self._facts or (files != self._files and began_s >= self._next_s):
-            view = load_view(self.folder)
-            self._facts, self._files, self._notices = library_facts(view, now_us), files, tuple(view.notices)
+            look = lambda view: (library_facts(view, now_us), tuple(view.notices))  # noqa: E731
+            self._facts, self._notices = ask(self.folder, look, is_first=True)
+            self._files = files
             now_s = time.monotonic()
             self._next_s = now_s + _SHARE_OF_TIME * (now_s - began_s)
         facts = self._facts | run_facts(self.folder, now_us)

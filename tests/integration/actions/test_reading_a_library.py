@@ -163,11 +163,11 @@ def test_a_watch_loads_the_library_after_its_files_have_changed(folder: Path, mo
     assert watch.look().facts["nodes"] == 12
     loads: list[Path] = []
 
-    def load(folder: Path) -> LibraryView:
+    def load(folder: Path, **asked: Any) -> LibraryView:
         loads.append(folder)
-        return load_view(folder)
+        return load_view(folder, **asked)
 
-    monkeypatch.setattr("harvester.actions.status_facts.load_view", load)
+    monkeypatch.setattr("harvester.actions.default_library.load_view", load)
     assert watch.look().facts["nodes"] == 12
     assert loads == []
     with open_store(folder) as store:

@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harvester
+from harvester.actions.afterwards import answering
 from harvester.actions.indexing import INDEX_VARIABLE
 from harvester.checkpoint import encode_checkpoint, writer
 from harvester.errors import SettingsError
 from harvester.graph import Selection, find_surroundings, select
-from harvester.index import IndexedState, reader
+from harvester.index import IndexedState, build, reader
 from harvester.model import Deferral, Event, Gone, Known, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
@@ -117,6 +118,30 @@ def test_a_library_that_is_read_again_and_again_goes_on_from_a_temporary_file(hi
             told(opened)
             (folder / CHECKPOINT).unlink()
             assert told(opened) == told(loaded)
+
+
+def test_a_watch_builds_the_index_at_once_and_then_loads_nothing(library: Path) -> None:
+    with every_library_gets_one(), answering(lambda _line: None), mock.patch.object(build, "_MOST_NEW", 1.0):
+        watch = harvester.StatusWatch(library)
+        assert watch.look().facts["gone"] == 1
+        with open_store(library) as store, nothing_is_loaded():
+            grow(store, [Gone(3, NOW_US + 1)])
+            watch._next_s = 0.0  # the pause after a reading is over
+            assert watch.look().facts["gone"] == 2
+            store.checkpoint()
+            watch._next_s = 0.0
+            assert watch.look().facts["gone"] == 2
+
+
+def test_an_index_is_brought_up_to_date_for_a_library_that_is_opened(library: Path) -> None:
+    with every_library_gets_one(), mock.patch.object(build, "_MOST_NEW", 1.0):
+        harvester.status(library)
+        with open_store(library) as store:
+            grow(store, [Gone(3, NOW_US + 1)])
+            store.checkpoint()
+        opened = harvester.Library.open(library)
+    assert isinstance(opened.view.state, IndexedState)
+    assert opened[3].is_gone
 
 
 def test_an_opened_library_stays_as_it_is_whatever_takes_the_place_of_its_files(library: Path) -> None:
