@@ -8,28 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from harvester.interrupts import Interrupted
 
-_waiting: ContextVar[list[Callable[[], str]] | None] = ContextVar("waiting", default=None)
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What can be done later; `do` returns a line about what was done.
+
+    `announcement`: what a person should know who waits for it, empty if it takes no time.
+    """
+
+    do: Callable[[], str]
+    announcement: str = ""
 
 
-def afterwards(work: Callable[[], str]) -> None:
-    """Do `work`, which returns a line about it: now, or after the answer."""
+_waiting: ContextVar[list[Work] | None] = ContextVar("waiting", default=None)
+
+
+def afterwards(work: Work) -> None:
+    """Do the work: now, or after the answer."""
     waiting = _waiting.get()
     if waiting is None:
-        work()
+        work.do()
     else:
         waiting.append(work)
 
 
 @contextmanager
-def answering(tell: Callable[[str], None]) -> Iterator[None]:
+def answering(announce: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[None]:
     """Put off what `afterwards` gets until the block has ended well.
 
-    `tell` gets the lines about what was done.
+    `announce` gets the lines about what is done now, `tell` those about what was done.
     """
-    waiting: list[Callable[[], str]] = []
+    waiting: list[Work] = []
     token = _waiting.set(waiting)
     try:
         yield
@@ -37,7 +50,9 @@ def answering(tell: Callable[[str], None]) -> Iterator[None]:
         _waiting.reset(token)
     try:
         for work in waiting:
-            if line := work():
+            if work.announcement:
+                announce(work.announcement)
+            if line := work.do():
                 tell(line)
     except Interrupted as interrupted:
         interrupted.state = "the answer is whole; what makes the next one faster was left undone"

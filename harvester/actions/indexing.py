@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from harvester.actions.afterwards import afterwards
+from harvester.actions.afterwards import Work, afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
 from harvester.library import (
     LibraryView,
     answer_from_index,
+    gets_index,
     keep_index,
     load_view,
     renew_index,
@@ -23,6 +24,7 @@ from harvester.library import (
 
 INDEX_VARIABLE = "HARVESTER_INDEX"
 _FOLDER = "index"
+_BUILDING = "building an index, which makes the next answers fast; Ctrl-C leaves it undone"
 
 T = TypeVar("T")
 
@@ -42,15 +44,14 @@ def ask(library: LibraryLike, answer: Callable[[LibraryView], T], *, is_first: b
         if indexes is not None and (found := answer_from_index(folder, indexes, answer)) is not None:
             return found
         if indexes is not None and (line := renew_index(folder, indexes)):
-            afterwards(lambda: line)
+            afterwards(Work(lambda: line))
             if (found := answer_from_index(folder, indexes, answer)) is not None:
                 return found
     with open_view(library) as view:
         found = answer(view)
-    if indexes is not None and is_first:
-        keep_index(view, indexes)
-    elif indexes is not None:
-        afterwards(lambda: keep_index(view, indexes))
+    if indexes is not None and gets_index(view):
+        work = Work(lambda: keep_index(view, indexes), _BUILDING)
+        work.do() if is_first else afterwards(work)
     return found
 
 

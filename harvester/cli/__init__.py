@@ -43,7 +43,7 @@ from harvester.cli.commands import show as show_command
 from harvester.cli.commands import sql as sql_command
 from harvester.cli.commands import status as status_command
 from harvester.cli.completion import answer_shell, asking_shell, completion_wanted
-from harvester.cli.console import Console, check_name, note, print_lines, say_more
+from harvester.cli.console import Console, check_name, note, print_lines, say_more, say_to_person
 from harvester.cli.defaults import read_defaults
 from harvester.cli.extensions import ExtensibleCommand
 from harvester.cli.parameters import adapt
@@ -194,7 +194,7 @@ def _run() -> Any:
         return command(prog_name="harvester", standalone_mode=False)
     # Not by `command(…)`, which has words and exit codes of its own for an interrupt and for a reader that has gone.
     try:
-        with answering(say_more), command.make_context("harvester", sys.argv[1:]) as context:
+        with answering(say_to_person, say_more), command.make_context("harvester", sys.argv[1:]) as context:
             code = command.invoke(context)
             sys.stdout.flush()  # what is done after the answer takes its time
             return code

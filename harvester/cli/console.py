@@ -90,6 +90,12 @@ def say(line: str) -> None:
         note(line, level=Level.INFO)
 
 
+def say_to_person(line: str) -> None:
+    """Write one line to stderr if a person waits at the terminal."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        say(line)
+
+
 def say_more(line: str) -> None:
     """Write one line to stderr with `--verbose`."""
     if Console.verbose:

@@ -6,7 +6,7 @@ from harvester.library.analysis_file import Analysis, load_analysis, save_analys
 from harvester.library.backups import Backup, BackupReport, Retention, list_backups, verify_backup
 from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.history import KILLED, History, PastRun, add_run, load_history, new_run_id
-from harvester.library.indexed import answer_from_index, keep_index, renew_index, view_index
+from harvester.library.indexed import answer_from_index, gets_index, keep_index, renew_index, view_index
 from harvester.library.kept_answer import keep_answer
 from harvester.library.merge import Contribution, MergeReport, merge_bytes, merge_libraries
 from harvester.library.presence import holds_library, require_library

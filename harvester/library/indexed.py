@@ -108,14 +108,20 @@ def renew_index(folder: Path, indexes: Path) -> str:
     return f"the index of {folder} in {made.folder} was brought up to its checkpoint"
 
 
-def keep_index(view: LibraryView, indexes: Path) -> str:
-    """Build the index of a large library that was just loaded.
+def gets_index(view: LibraryView) -> bool:
+    """Tell whether a library that was just loaded gets an index.
 
-    Returns a line about what was done, empty for a library that gets none: it is small, or another file than checkpoint
-    and journal has a part in it. Raises nothing for a build that fails.
+    None for a small one, and where another file than checkpoint and journal has a part in it.
     """
-    if view.binding is None or len(view.state) < INDEXED_FROM:
-        return ""
+    return view.binding is not None and len(view.state) >= INDEXED_FROM
+
+
+def keep_index(view: LibraryView, indexes: Path) -> str:
+    """Build the index of a library that gets one; return a line about it.
+
+    Raises nothing for a build that fails.
+    """
+    assert view.binding is not None
     try:
         built = build_index(indexes, view.folder, view.binding)
     except (LibraryCorrupt, OSError, sqlite3.Error) as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import pty
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -121,7 +123,11 @@ def test_a_library_that_is_read_again_and_again_goes_on_from_a_temporary_file(hi
 
 
 def test_a_watch_builds_the_index_at_once_and_then_loads_nothing(library: Path) -> None:
-    with every_library_gets_one(), answering(lambda _line: None), mock.patch.object(build, "_MOST_NEW", 1.0):
+    with (
+        every_library_gets_one(),
+        answering(lambda _line: None, lambda _line: None),
+        mock.patch.object(build, "_MOST_NEW", 1.0),
+    ):
         watch = harvester.StatusWatch(library)
         assert watch.look().facts["gone"] == 1
         with open_store(library) as store, nothing_is_loaded():
@@ -274,6 +280,30 @@ def test_a_command_builds_the_index_once_its_answer_is_printed(library: Path) ->
     assert found.startswith("39 of 41 sounds in ")
     assert built.startswith(f"an index of {library} was built in {os.environ['HARVESTER_STATE']}/index")
     assert (second.out, second.err.splitlines()) == (first.out, [found])
+
+
+def in_terminal(command: list[str]) -> str:
+    """Run a command whose streams are a terminal; return what it shows."""
+    ours, its = pty.openpty()
+    shown = b""
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its):
+        os.close(its)
+        with suppress(OSError):  # Linux's way to say that the other end is closed
+            while piece := os.read(ours, 4_096):
+                shown += piece
+    os.close(ours)
+    return shown.decode()
+
+
+def test_who_waits_at_a_terminal_is_told_what_it_is_for(library: Path) -> None:
+    program = (
+        "from harvester.library import indexed\nindexed.INDEXED_FROM = 0\nfrom harvester.__main__ import main\nmain()"
+    )
+    command = [sys.executable, "-c", program, "find", "rain", "--limit", "1", "--library", str(library)]
+    first, second = in_terminal(command), in_terminal(command)
+    building = "building an index, which makes the next answers fast; Ctrl-C leaves it undone"
+    assert building in first
+    assert first.replace(f"{building}\r\n", "") == second
 
 
 def test_a_small_library_gets_no_index(library: Path) -> None:
