@@ -13,7 +13,7 @@ from typing import NamedTuple, SupportsIndex, Unpack
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, check_cluster, check_jobs, naming_keywords
 from harvester.actions.likeness import nearest_for_cards
-from harvester.actions.map_layout import check_layout, find_vector_places
+from harvester.actions.map_layout import check_layout, find_table, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.counts import counted
@@ -245,9 +245,13 @@ def _drawn(
     chosen = read_selection(**selection)
     with open_view(library, on_disk=False) as view:
         shown = pick(view, chosen, middle, steps, context=context)
-        vectors, told = find_vector_places(view, shown.selected, layout, hire)
+        table, told = find_table(view, shown.selected, layout)
         if on_layout is not None:
             on_layout(len(shown.selected), shown.selected.edge_count)
+        vectors = None
+        if table is not None:  # a map by edges starts no worker, and reaches no cluster
+            with hire() as team:
+                vectors = find_vector_places(table, team)
         name = path_text(view.folder.resolve().name)
         drawn = shown.selected, heading(name, title, middle), middle
         yield _Drawn(*drawn, view.folder, name, shown.around, vectors, (*shown.notices, *told))

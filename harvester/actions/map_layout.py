@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from harvester.counts import counted
@@ -27,15 +25,12 @@ def check_layout(layout: str) -> str:
     return layout
 
 
-def find_vector_places(
-    view: LibraryView, selected: Selected, layout: str, hire: Callable[[], AbstractContextManager[Team]]
-) -> tuple[VectorPlaces | None, list[str]]:
+def find_table(view: LibraryView, selected: Selected, layout: str) -> tuple[Table | None, list[str]]:
     """Return the vectors that place the sounds, and notices.
 
     None: the graph places them. `auto` takes the graph where the selection has an edge, and the vectors where it has
-    none but the library has vectors; what that lacks is a notice. `hire` gives the team that compares the vectors; the
-    graph needs none. Raises `SettingsError` for `vectors` without vectors, without one of a selected sound, and without
-    openTSNE or numpy; and the errors of `hired`.
+    none but the library has vectors; what that lacks is a notice. Raises `SettingsError` for `vectors` without
+    vectors, without one of a selected sound, and without openTSNE or numpy.
     """
     if layout == "graph" or (layout == "auto" and (selected.edge_count or not len(selected))):
         return None, []
@@ -47,10 +42,8 @@ def find_vector_places(
         # Without vectors and edges there is nothing to say: most maps of records alone are such.
         has_vectors = load_header(view.folder) is not None
         return None, [f"the sounds have no edge, and lie in rows: {error}"] if has_vectors else []
-    with hire() as team:
-        found = _compare(table, team)
-    lacking = len(selected) - len(found.ids)
-    return found, [f"in rows below the others: {counted(lacking, 'sound')} without a vector"] if lacking else []
+    lacking = len(selected) - int(table.are_vectors().sum())
+    return table, [f"in rows below the others: {counted(lacking, 'sound')} without a vector"] if lacking else []
 
 
 def _open_vectors(view: LibraryView, selected: Selected) -> Table:
@@ -65,7 +58,11 @@ def _open_vectors(view: LibraryView, selected: Selected) -> Table:
     return table
 
 
-def _compare(table: Table, team: Team) -> VectorPlaces:
+def find_vector_places(table: Table, team: Team) -> VectorPlaces:
+    """Return what places sounds by their vectors; a team compares them.
+
+    Raises `ClusterFailed`.
+    """
     from harvester.similarity import find_neighbourhood
 
     try:

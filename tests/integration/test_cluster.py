@@ -134,7 +134,10 @@ def test_a_cluster_that_fails_leaves_the_earlier_map(tmp_path: Path, monkeypatch
     monkeypatch.setattr(knn, "_check", mock.Mock(side_effect=ClusterFailed("it broke")))
     for layout in ("vectors", "auto"):
         ended = call("map", "--library", "library", "--layout", layout, "--scheduler", shared_cluster(), cwd=tmp_path)
-        assert (ended.code, ended.err) == (31, f"harvester: it broke; {WRITES_NO_BYTE}: run it again\n")
+        assert (ended.code, ended.err) == (
+            31,
+            f"laying out 19 sounds and 0 edges\nharvester: it broke; {WRITES_NO_BYTE}: run it again\n",
+        )
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     # What was asked for is not left out in silence, also where the map could be drawn without it.
     ended = call("map", "--library", "library", "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path)
