@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.keywords import StrPath, check_cluster, check_jobs, naming_keywords
 from harvester.actions.likeness import nearest_for_cards
-from harvester.actions.map_layout import check_layout, find_vector_places
+from harvester.actions.map_layout import check_layout, find_table, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
+from harvester.jobs import Team, Threads, hired
 from harvester.library import LibraryView, load_history
 from harvester.map import (
     COLOR_KEYS,
@@ -77,6 +79,8 @@ def draw_map(
     title: str | None = None,
     layout: str = "auto",
     local_previews: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
@@ -89,18 +93,21 @@ def draw_map(
     similarity vectors, with openTSNE) or `auto` (the graph, or the vectors where the sounds have no edge). With
     `local_previews` the page plays what `fetch_previews` has fetched from the files, as long as page and library lie
     where they are; it plays the others from the web. Where vectors are here, cards list the nearest sounds by them, in
-    maps of up to 20,000 sounds. `on_layout` gets the numbers of sounds and edges before their places are computed,
-    which takes 1 to 6 s for 5,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`. A
-    failure or a crash leaves the earlier file as it was.
+    maps of up to 20,000 sounds. For the places by vectors, `jobs` threads look for the nearest sounds at the same time;
+    -1 uses all cores. With `scheduler`, such as `tcp://127.0.0.1:8786`, the workers of a Dask cluster do that, and the
+    map has the same bytes; a map by edges needs neither. `on_layout` gets the numbers of sounds and edges before their
+    places are computed, which takes 1 to 6 s for 5,000 sounds. The other keywords select sounds, and are those of
+    `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
-    numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
-    `LibraryUnwritable`.
+    numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`,
+    `LibraryUnwritable`, or `ClusterFailed`.
     """
     out = read_path(path)
     place = check_place(out)
     check_flag("--local-previews", local_previews)
-    with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
+    hire = _read_workers(jobs, scheduler)
+    with _drawn(library, ego, depth, context, title, layout, hire, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
         nearest, notices = nearest_for_cards(drawn.folder, drawn.selected)
         with disk_errors(out, _UNCHANGED):
@@ -141,20 +148,22 @@ def draw_picture(
     size_mm: str = "180x180",
     dpi: int = 300,
     color_by: str | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
     """Draw the map as one picture for papers; durable on return.
 
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
-    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `layout`, `on_layout` and those of
-    `SelectKeywords`. `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no
-    vector: in svg and pdf the edges alone. `color_by` is category, community, license or user; None: as the page opens.
-    Equal libraries give equal files. A failure or a crash leaves the earlier file as it was.
+    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `layout`, `jobs`, `scheduler`, `on_layout`
+    and those of `SelectKeywords`. `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of
+    what is no vector: in svg and pdf the edges alone. `color_by` is category, community, license or user; None: as the
+    page opens. Equal libraries give equal files. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
-    `DiskFull`, or `LibraryUnwritable`.
+    `DiskFull`, `LibraryUnwritable`, or `ClusterFailed`.
     """
     out = read_path(path)
     form = out.suffix.removeprefix(".").lower()
@@ -164,7 +173,8 @@ def draw_picture(
     if color_by is not None and color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
     place = check_place(out)
-    with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
+    hire = _read_workers(jobs, scheduler)
+    with _drawn(library, ego, depth, context, title, layout, hire, on_layout, selection) as drawn:
         picture = encode_picture(
             drawn.selected,
             drawn.title,
@@ -178,6 +188,12 @@ def draw_picture(
         with disk_errors(out, _UNCHANGED):
             write_atomically(place, [picture])
         return drawn.report(out)
+
+
+def _read_workers(jobs: int, scheduler: str | None) -> Callable[[], AbstractContextManager[Team]]:
+    """Return what hires those who compare vectors; raise `SettingsError`."""
+    threads, cluster = Threads(check_jobs("--jobs", jobs)), check_cluster("--scheduler", scheduler)
+    return partial(hired, threads, cluster, packages=["numpy"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +234,7 @@ def _drawn(
     context: bool,
     title: str | None,
     layout: str,
+    hire: Callable[[], AbstractContextManager[Team]],
     on_layout: Callable[[int, int], None] | None,
     selection: SelectKeywords,
 ) -> Iterator[_Drawn]:
@@ -228,9 +245,13 @@ def _drawn(
     chosen = read_selection(**selection)
     with open_view(library, on_disk=False) as view:
         shown = pick(view, chosen, middle, steps, context=context)
-        vectors, told = find_vector_places(view, shown.selected, layout)
+        table, told = find_table(view, shown.selected, layout)
         if on_layout is not None:
             on_layout(len(shown.selected), shown.selected.edge_count)
+        vectors = None
+        if table is not None:  # a map by edges starts no worker, and reaches no cluster
+            with hire() as team:
+                vectors = find_vector_places(table, team)
         name = path_text(view.folder.resolve().name)
         drawn = shown.selected, heading(name, title, middle), middle
         yield _Drawn(*drawn, view.folder, name, shown.around, vectors, (*shown.notices, *told))

@@ -86,11 +86,15 @@ def _is_possible(block: Rows, targets: Rows, count: int, min_scores: Doubles, fo
     if not (np.isin(query, block).all() and np.isin(target, targets).all() and (query != target).all()):
         return False
     rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
+    each = np.bincount(np.searchsorted(block, query), minlength=len(block))
+    # No score is below 0: a query that asks for no more has all its neighbours.
+    lacking = (min_scores <= 0) & (each < np.minimum(count, len(targets) - np.isin(block, targets)))
     # NaN fails the comparisons.
     return bool(
         (score >= min_scores[np.searchsorted(block, query)]).all()
         and (score <= 1).all()
         and (rank < count).all()
+        and not lacking.any()
         and np.array_equal(np.lexsort((target, -score, query)), np.arange(len(query)))
     )
 

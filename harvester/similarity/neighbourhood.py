@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvester.graph import SoundGraph
+from harvester.jobs import Team, Threads
 from harvester.similarity.knn import find_nearest
-from harvester.similarity.nearest import open_table
 
 if TYPE_CHECKING:
-    from harvester.similarity.vector_table import Doubles, Floats, Ids, Rows
+    from harvester.similarity.vector_table import Doubles, Floats, Ids, Rows, Table
+
+_ALONE = Threads()
 
 MOST_NEIGHBOURS = 90
 """So many neighbours a layout needs: three times its perplexity of 30."""
@@ -34,20 +33,18 @@ class Neighbourhood:
     distances: Doubles
 
 
-def find_neighbourhood(folder: Path, state: SoundGraph, among: Collection[int]) -> Neighbourhood:
-    """Return the neighbourhood of the sounds `among` that have a vector.
+def find_neighbourhood(table: Table, team: Team = _ALONE) -> Neighbourhood:
+    """Return the neighbourhood of the sounds of a table that have a vector.
 
-    Raises `SettingsError` if the library has no vectors that can be used, and `LibraryUnwritable` if they cannot be
-    read.
+    The `team` that compares the vectors changes no byte of it. Raises `ClusterFailed`.
     """
-    table = open_table(folder, state, set(among))
     rows = np.flatnonzero(table.are_vectors())
     place = np.zeros(len(table), dtype=np.int64)
     place[rows] = np.arange(len(rows))
     count = min(MOST_NEIGHBOURS, max(len(rows) - 1, 0))
     nearest, scores = np.zeros((len(rows), count), dtype=np.int64), np.zeros((len(rows), count))
     if count:
-        for block, query, target, score in find_nearest(table, rows, rows, count, np.zeros(len(rows))):
+        for block, query, target, score in find_nearest(table, rows, rows, count, np.zeros(len(rows)), team):
             begin, end = int(place[block[0]]), int(place[block[-1]]) + 1
             order = np.argsort(query, kind="stable")
             nearest[begin:end] = place[target[order]].reshape(-1, count)

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
-from harvester import ClusterFailed, cluster, link
+from harvester import ClusterFailed, cluster, draw_map, draw_picture, link
 from harvester.exports.export import save_export
 from harvester.graph import select
 from harvester.jobs import Processes, Team, Threads, _ClusterTeam, hired
@@ -110,6 +111,39 @@ def test_a_cluster_writes_the_same_parts_as_processes(tmp_path: Path) -> None:
         found.append({path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")})
     assert found[0] == found[1] == found[2]
     assert len(found[0]) > 4
+
+
+def test_a_cluster_draws_the_same_map_as_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "QUERIES", 16)
+    add(tmp_path / "library", {number: number % 40 for number in range(1, 80)})
+    workers: list[dict[str, Any]] = [{}, {"jobs": 2}, {"scheduler": shared_cluster()}]
+    pages, pictures = set(), set()
+    for given in workers:
+        draw_map(tmp_path / "map.html", library=tmp_path / "library", layout="vectors", **given)
+        draw_picture(tmp_path / "map.svg", library=tmp_path / "library", layout="vectors", **given)
+        pages.add((tmp_path / "map.html").read_bytes())
+        pictures.add((tmp_path / "map.svg").read_bytes())
+    assert len(pages) == len(pictures) == 1
+    assert is_forgotten(shared_cluster())
+
+
+def test_a_cluster_that_fails_leaves_the_earlier_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path / "library", {number: number for number in range(1, 20)})
+    (tmp_path / "map.html").write_text("an earlier one")
+    before = files_of(tmp_path)
+    monkeypatch.setattr(knn, "_check", mock.Mock(side_effect=ClusterFailed("it broke")))
+    for layout in ("vectors", "auto"):
+        ended = call("map", "--library", "library", "--layout", layout, "--scheduler", shared_cluster(), cwd=tmp_path)
+        assert (ended.code, ended.err) == (
+            31,
+            f"laying out 19 sounds and 0 edges\nharvester: it broke; {WRITES_NO_BYTE}: run it again\n",
+        )
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    # What was asked for is not left out in silence, also where the map could be drawn without it.
+    ended = call("map", "--library", "library", "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path)
+    assert ended.code == 2
+    assert "--scheduler needs distributed: " in ended.err
+    assert files_of(tmp_path) == before
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,4 +1,4 @@
-"""`check --jobs` and `link --jobs` as users run them: Ctrl-C, kills, and the same bytes for any number."""
+"""`--jobs` of `check`, `link` and `map` as users run it: Ctrl-C, kills, and the same bytes for any number."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
 from tests.support.processes import run, start_interpreter, wait_until
 from tests.support.samples import make_events, open_store
+from tests.support.vector_library import add
 
 
 def members(group: int) -> list[str]:
@@ -57,6 +58,34 @@ def test_a_check_in_two_processes_ends_with_all_of_them(library: Path, number: s
         assert len(err.splitlines()) == 1, err
     places = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))
     assert not [folder for place in places for folder in place.glob(f"joblib_memmapping_folder_{process.pid}_*")]
+
+
+INTERRUPTED_THREAD = """
+import os, threading
+from harvester.similarity import knn
+knn.QUERIES = 8
+plain, left = knn._nearest, [{number}]
+def nearest(*given):
+    assert threading.current_thread() is not threading.main_thread()
+    if left:
+        os.kill(os.getpid(), left.pop())
+    return plain(*given)
+knn._nearest = nearest
+"""
+"""The first block of vectors that a thread compares sends the signal."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_map_in_two_threads_ends_in_one_line(number: signal.Signals, tmp_path: Path) -> None:
+    add(tmp_path / "library", {one: one for one in range(1, 60)})
+    (tmp_path / "map.html").write_text("an earlier one")
+    words = ("map", "--library", "library", "--layout", "vectors", "--jobs", 2)
+    done = run(*words, cwd=tmp_path, first=INTERRUPTED_THREAD.format(number=int(number)), key=None)
+    assert (done.code, done.out) == (128 + number, "")
+    told, line = done.err.splitlines()
+    assert told == "laying out 59 sounds and 0 edges"  # it is told before the search, which may take minutes
+    assert line.endswith("no file is left half written: run the command again")
+    assert (tmp_path / "map.html").read_text() == "an earlier one"
 
 
 def test_a_check_finds_the_same_for_any_number_of_jobs(library: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, say, size_text
-from harvester.cli.options import bounded, check_ids, grouped
+from harvester.cli.options import JobsOption, SchedulerOption, bounded, check_ids, grouped
 from harvester.cli.select_options import SelectOptions
 from harvester.counts import counted
 from harvester.errors import SettingsError
@@ -60,6 +60,8 @@ def map(
             show_default="what tells most",
         ),
     ] = None,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     library: LibraryOption = None,
     *,
     select: SelectOptions,
@@ -68,6 +70,7 @@ def map(
 
     Similar sounds lie together; you can search them and listen to them. The file sends no request until you click.
     The same library gives the same picture. --static draws the same map for papers, without a browser.
+    With --layout vectors, --jobs and --scheduler share the search for the nearest sounds; other maps need none.
     """
     from harvester import actions
 
@@ -80,6 +83,8 @@ def map(
         "context": context,
         "title": title,
         "layout": layout,
+        "jobs": jobs,
+        "scheduler": scheduler,
         **select.keywords(),
         "on_layout": lambda sounds, edges: say(f"laying out {counted(sounds, 'sound')} and {counted(edges, 'edge')}"),
     }

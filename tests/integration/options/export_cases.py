@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from importlib import import_module
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from PIL import Image
 from harvester.counts import counted
 from harvester.library.reader import load_view
 from harvester.map.picture import CONTEXT
+from harvester.similarity import knn
 from harvester.vectors import load_vectors
 from tests.integration.options.place import Place, jobs_asked, tasks_sent
 from tests.integration.options.table import proves
@@ -267,6 +269,30 @@ def _the_places_come_from_edges_or_vectors(place: Place) -> None:
         "--layout must be auto, graph or vectors, not 'star'"
         in place.run("--library", "shelf", given="star", code=2).err
     )
+
+
+@proves("map", "--jobs")
+def _so_many_threads_look_for_the_nearest_vectors(place: Place) -> None:
+    place.patch.setattr(knn, "QUERIES", 64)
+    import_module("openTSNE")  # its sklearn derives a class from what `jobs_asked` replaces
+    with jobs_asked() as asked:
+        place.run("--library", place.swept(), "--layout", "vectors", given=2)
+        assert asked == [2]
+        place.run("--library", "shelf", given=2)
+    assert asked == [2]  # edges need nobody
+
+
+@proves("map", "--scheduler")
+def _a_cluster_looks_for_the_nearest_vectors(place: Place) -> None:
+    line = "--library", place.swept(), "--layout", "vectors"
+    place.run(*line)
+    alone = (place.folder / "map.html").read_bytes()
+    with tasks_sent() as sent:
+        place.run(*line, given=shared_cluster())
+    assert sent
+    assert (place.folder / "map.html").read_bytes() == alone
+    # Edges need no cluster: none is looked for.
+    place.run("--library", "shelf", given="tcp://127.0.0.1:1")
 
 
 @proves("map", "--title")

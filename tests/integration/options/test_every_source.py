@@ -38,6 +38,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "export": {"--format": "md", "--jobs": 1},
     "map": {
         "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--layout": "auto",
+        "--jobs": 1,
     },
     "browse": {"--port": 0, "--depth": 2},
     "previews": {

@@ -204,6 +204,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     31: {"as it is": (_as_it_is, (
         "check --library shelf --scheduler tls://127.0.0.1:1",
         "export parquet --library shelf -o out --partition-rows 5 --scheduler tls://127.0.0.1:1",
+        "map --library {swept} --layout vectors --scheduler tls://127.0.0.1:1",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""

@@ -1,4 +1,4 @@
-"""The nearest vectors of some sounds are those of brute force, each sound without itself."""
+"""The nearest vectors of some sounds are those of brute force, each sound without itself, whoever compares."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harvester.errors import SettingsError
+from harvester.errors import ClusterFailed
+from harvester.jobs import Threads
+from harvester.similarity import knn
+from harvester.similarity.nearest import open_table
 from harvester.similarity.neighbourhood import find_neighbourhood
+from harvester.similarity.vector_table import Table
+from tests.support.elsewhere import Elsewhere
 from tests.unit.similarity.test_nearest import keep, state_of
 
 COUNT = 120
@@ -20,7 +25,7 @@ def test_each_sound_has_the_nearest_of_those_that_were_asked_for(tmp_path: Path)
     keep(tmp_path, {at + 1: row.tolist() for at, row in enumerate(numbers)})
     state = state_of(*range(1, COUNT + 5))
     # Sounds after the last one have no vector, and the first ten are not asked for.
-    found = find_neighbourhood(tmp_path, state, range(11, COUNT + 5))
+    found = find_neighbourhood(open_table(tmp_path, state, range(11, COUNT + 5)))
     assert found.ids.tolist() == list(range(11, COUNT + 1))
     units = numbers[10:] / np.linalg.norm(numbers[10:], axis=1)[:, None]
     assert found.vectors == pytest.approx(units, abs=1e-3)
@@ -31,6 +36,18 @@ def test_each_sound_has_the_nearest_of_those_that_were_asked_for(tmp_path: Path)
     assert found.distances == pytest.approx(np.sort(apart, axis=1)[:, :90], abs=1e-5)
 
 
-def test_a_library_without_vectors_says_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="holds no vectors: fetch them"):
-        find_neighbourhood(tmp_path, state_of(1), [1])
+def test_every_team_finds_the_same_and_a_missing_neighbour_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "QUERIES", 50)
+    chance = np.random.Generator(np.random.PCG64(3))
+    # Some are the same vector, and some none at all.
+    vectors = chance.normal(size=(COUNT, 12)).astype(np.float16)[chance.integers(0, COUNT, COUNT)]
+    vectors[::17] = 0
+    table = Table(vectors, np.arange(COUNT), np.arange(COUNT) * 3)
+    alone, *others = (find_neighbourhood(table, team) for team in (Threads(), Threads(2), Threads(5), Elsewhere()))
+    assert alone.nearest.shape == (112, 90)
+    for other in others:
+        for name in ("ids", "vectors", "nearest", "distances"):
+            assert getattr(other, name).tobytes() == getattr(alone, name).tobytes()
+    forgetful = Elsewhere(lambda *columns: tuple(column[:-1] for column in columns))
+    with pytest.raises(ClusterFailed, match="a worker returned neighbours that are not possible"):
+        find_neighbourhood(table, forgetful)
