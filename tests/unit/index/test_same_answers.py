@@ -25,12 +25,14 @@ from harvester.checkpoint import encode_checkpoint, writer
 from harvester.errors import SettingsError
 from harvester.graph import Selection, find_surroundings, select
 from harvester.index import IndexedState, reader
+from harvester.journal import load_contents
+from harvester.library import indexed, restore_library
 from harvester.model import Deferral, Event, Gone, Known, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
 from tests.support.histories import events, ids, quick, stamps
 from tests.support.indexed import QUERIES, answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
-from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, make_state, open_store
 
 ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "", "ü", "1")
 TEXTS = st.sampled_from(("rain", *ODD)) | st.text(max_size=3)
@@ -314,3 +316,29 @@ def test_a_mark_in_a_name_is_found_as_in_the_library(tmp_path: Path) -> None:
         with nothing_is_loaded():
             found = [harvester.find(f"n{mark}d", library=tmp_path).sounds for mark in "_-."]
     assert [[one["name"] for one in sounds] for sounds in found] == [[name] for name in names[:3]]
+
+
+def test_events_that_a_rollback_forgot_meanwhile_are_not_laid_over_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "library"
+    with every_library_gets_one():
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, make_events(3))
+            backup = store.checkpoint(backup=True).backup
+        harvester.status(folder)
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, [Known(70, NOW_US)])
+            store.checkpoint()
+            grow(store, [Known(71, NOW_US)])
+
+        def early(path: Path) -> object:
+            found = load_contents(path)
+            monkeypatch.setattr(indexed, "load_contents", load_contents)
+            restore_library(folder, backup, clock=FixedClock())
+            return found
+
+        monkeypatch.setattr(indexed, "load_contents", early)
+        assert set(harvester.Library.open(folder)) == {1, 2, 3}
+        with nothing_is_loaded():
+            assert harvester.status(folder).facts["nodes"] == 3
