@@ -67,7 +67,7 @@ def open_index(folder: Path, library: Path) -> Index:
         if digest_of_file(checkpoint) != seal.checkpoint or digest_of_file(descriptor) != seal.index:
             raise IndexUnusable
         database = stack.enter_context(_Database(place.index, descriptor))
-        return Index(database, checkpoint, stack.pop_all().close)
+        return Index(database, library / CHECKPOINT, checkpoint, stack.pop_all().close)
 
 
 class _Database:
@@ -120,8 +120,8 @@ class Index:
     `sqlite3.Error` when a file has changed in its place.
     """
 
-    def __init__(self, database: _Database, checkpoint: int, close: Callable[[], None]) -> None:
-        self._database, self.checkpoint = database, checkpoint
+    def __init__(self, database: _Database, path: Path, checkpoint: int, close: Callable[[], None]) -> None:
+        self._database, self._path, self.checkpoint = database, path, checkpoint
         self.close = weakref.finalize(self, close)
         self.rows = database.rows
         about = unpack(self._one("SELECT body FROM meta WHERE name = 'binding'")[0])
@@ -191,7 +191,13 @@ class Index:
         with self._lock:
             records = self._at_hand.pop(segment.first, None)
             if records is None:
-                records = read_segment(self._read, segment)
+                try:
+                    records = read_segment(self._read, segment)
+                except LibraryCorrupt as error:
+                    raise LibraryCorrupt(
+                        f"{self._path}: a program has written into it since it was opened ({error}); "
+                        f"nothing was changed: open the library again"
+                    ) from error
                 self.blocks_read += 1
             self._at_hand[segment.first] = records  # the last one is the one of now
             if len(self._at_hand) > _BLOCKS_AT_HAND:

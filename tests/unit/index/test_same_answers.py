@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
 from harvester.checkpoint import encode_checkpoint, writer
-from harvester.errors import SettingsError
+from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.graph import Selection, find_surroundings, select
 from harvester.index import IndexedState, reader
 from harvester.journal import load_contents
@@ -342,3 +343,17 @@ def test_events_that_a_rollback_forgot_meanwhile_are_not_laid_over_the_index(
         assert set(harvester.Library.open(folder)) == {1, 2, 3}
         with nothing_is_loaded():
             assert harvester.status(folder).facts["nodes"] == 3
+
+
+def test_a_checkpoint_that_was_written_into_is_named_with_what_to_do(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+        opened = harvester.Library.open(library)
+    path = library / CHECKPOINT
+    size_bytes = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(bytes(size_bytes))
+    with pytest.raises(
+        LibraryCorrupt, match=rf"^{re.escape(str(path))}: .*nothing was changed: open the library again$"
+    ):
+        opened[1].tags  # noqa: B018
