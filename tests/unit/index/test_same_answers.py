@@ -151,6 +151,22 @@ def test_a_forked_process_reads_an_opened_library(library: Path, replaced: bool)
         assert list(threads.map(lambda _: told(opened), range(8))) == [expected] * 8
 
 
+def test_a_process_that_was_forked_while_a_thread_read_does_not_wait_for_it(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+    opened = harvester.Library.open(library)
+    expected = told(opened)
+    assert isinstance(opened.view.state, IndexedState)
+    index = opened.view.state.index
+    with index._lock, index._database._lock:
+        child = get_context("fork").Process(target=tell, args=(keep_for_children(opened), expected))
+        child.start()
+        child.join(20)
+    child.kill()
+    child.join()
+    assert child.exitcode == 0
+
+
 _for_children: dict[int, harvester.Library] = {}
 
 
@@ -158,6 +174,11 @@ def keep_for_children(library: harvester.Library) -> int:
     """Keep a library where a forked process finds it without a pickle; return its key."""
     _for_children[id(library)] = library
     return id(library)
+
+
+def tell(key: int, expected: list[str]) -> None:
+    """End a process well if the library says what it should."""
+    assert told(_for_children[key]) == expected
 
 
 def told_here(_number: int, key: int) -> list[str]:
