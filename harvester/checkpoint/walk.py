@@ -414,7 +414,7 @@ class _Memo:
 
 
 def _spoiling(block: bytes) -> bytes:
-    """Return opcodes for all slots of texts that a block may have stored in.
+    """Return opcodes for the slots of texts that a block may store in.
 
     They leave there what no value may be.
     """
