@@ -227,7 +227,7 @@ class Library(_Sounds):
         self.processed_ids: frozenset[int] = frozenset(view.state.processed)
         """The ids of the sounds with a complete record and a similar list."""
         self.records: Mapping[int, Record] = _Records(view.state)
-        """The records by id, as the API sent them; each access returns a new dict."""
+        """The records by id, as the API sent them; each access returns a new dict, with lists of its own."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = False) -> Library:
@@ -351,7 +351,7 @@ class _Records(Mapping[int, Record]):
         record = self._state.record(sound_id)
         if record is None:
             raise KeyError(sound_id)
-        return record
+        return {name: _copied(value) for name, value in record.items()}
 
     def __iter__(self) -> Iterator[int]:
         return (sound_id for sound_id, attributes in self._state.graph.nodes.items() if "fetched_at" in attributes)
@@ -361,3 +361,10 @@ class _Records(Mapping[int, Record]):
 
     def __array__(self, *_given: object, **_named: object) -> NoReturn:
         raise TypeError(_NO_ARRAY)
+
+
+def _copied(value: Any) -> Any:
+    """Return a value of a record with lists and dicts of its own."""
+    if type(value) is list:
+        return list(map(_copied, value))
+    return {name: _copied(one) for name, one in value.items()} if type(value) is dict else value

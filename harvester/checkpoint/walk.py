@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import is_
 from typing import Any, Protocol
 
 from harvester.checkpoint._frames import frames_of
@@ -23,6 +24,7 @@ from harvester.checkpoint._opcode_scan import OpcodeScan
 from harvester.checkpoint._opcodes import (
     CONTAINERS,
     EMPTY_DICT,
+    EMPTY_SET,
     FRAME_HEAD_BYTES,
     MARK,
     NONE,
@@ -35,6 +37,7 @@ from harvester.checkpoint._opcodes import (
     encode_text,
     frame,
     pack_index,
+    put,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.checkpoint._segment_reader import SegmentReader
@@ -67,6 +70,10 @@ _PAIR = re.compile(rb"(?:K(.)|M(..)|J(....)|\x8a\x05(.{5})|\x8a\x06(.{6})|\x8a\x
 """An id and the slot of its adjacency, in the graph's table."""
 _ADDITION = re.compile(rb"j(?=(....)\()", re.DOTALL)
 """A slot that a list block adds to. Bytes of a number can look like one."""
+_STORE = re.compile(rb"r(?=(..[^\0]\0))", re.DOTALL)
+"""A slot of a sound that a block stores in. Bytes of a number can look like one."""
+_TEXT_STORE, _LOW_STORES = re.compile(rb"r(?=(..\0\0))", re.DOTALL), b"".join(put(slot) for slot in range(256))
+"""The same of texts, but for the first slots."""
 _HAS_RECORD, _IS_COMPLETE, HAS_LIST, IS_LISTED = 1, 2, 4, 8
 
 
@@ -338,27 +345,42 @@ def values_in_slots(block: bytes, slots: Sequence[int]) -> list[dict[Any, Any]]:
 class _Memo:
     """The memo of the whole stream, with one block's sounds at a time.
 
-    One unpickler reads all blocks, so what a block finds in the memo is what it finds when the stream is loaded, but
-    for the slots of sounds: they are cleared after each block.
+    One unpickler reads all blocks, but a block finds there neither a text nor a sound of another: those texts are
+    spoiled before it, and the slots of sounds are cleared after it. So it says the same beside other blocks.
     """
 
     def __init__(self) -> None:
         self._stream = io.BytesIO()
         self._unpickler = RestrictedUnpickler(self._stream)
+        self._spoil = b""
+        """Opcodes that spoil the texts of the last block."""
 
     def after(self, block: bytes, slots: Sequence[int], *, are_there: bool = False) -> list[dict[Any, Any]]:
         """Return the dicts that are in these slots after a block.
 
-        `are_there`: the block finds an empty dict in each of them. Raises `ValueError` if the slots are not clear
-        before the block, or hold anything but dicts after it.
+        `are_there`: the block finds an empty dict in each of them, and stores in no slot of a sound. Raises
+        `ValueError` if the slots are not clear before the block, or hold anything but dicts after it.
         """
-        head = b""
+        there = None
         if are_there:
             self._prove_clear(slots)
-            head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
-        built = self._run(head + block, slots)
+            there = self._load(MARK + b"".join([EMPTY_DICT + pack_index(b"r", slot) for slot in slots]) + _LIST + STOP)
+        built = self._run(self._spoil + block, slots)
+        self._spoil = _spoiling(block)
         prove(set(map(type, built)) <= {dict})
+        if there is not None:
+            prove(all(map(is_, there, built)))
+            self._prove_no_store(block)
         return built
+
+    def _prove_no_store(self, block: bytes) -> None:
+        """Raise `ValueError` if a block has stored in a slot of a sound."""
+        for match in _STORE.finditer(block, FRAME_HEAD_BYTES):
+            try:
+                stored = self._load(b"j" + match[1] + STOP)
+            except LibraryCorrupt:  # there is nothing in it
+                continue
+            prove(stored is None)
 
     def make_clear(self, slots: Iterable[int]) -> None:
         """Let slots hold nothing, as they do after their blocks of records."""
@@ -389,6 +411,15 @@ class _Memo:
         self._stream.write(PROTOCOL + opcodes)
         self._stream.seek(0)
         return decode_pickle(self._unpickler)
+
+
+def _spoiling(block: bytes) -> bytes:
+    """Return opcodes for the slots of texts that a block may store in.
+
+    They leave there what no value may be.
+    """
+    stores = b"".join([b"r" + match[1] for match in _TEXT_STORE.finditer(block, FRAME_HEAD_BYTES)])
+    return EMPTY_SET + _LOW_STORES + stores + POP
 
 
 def _slots_of(sounds: int) -> Iterator[range]:

@@ -67,7 +67,20 @@ def open_index(folder: Path, library: Path) -> Index:
         if digest_of_file(checkpoint) != seal.checkpoint or digest_of_file(descriptor) != seal.index:
             raise IndexUnusable
         database = stack.enter_context(_Database(place.index, descriptor))
-        return Index(database, checkpoint, stack.pop_all().close)
+        return Index(database, library / CHECKPOINT, checkpoint, stack.pop_all().close)
+
+
+class _LockOfProcess:
+    """A lock that is free in a forked process, whatever thread held it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.Lock] = {}
+
+    def __enter__(self) -> None:
+        self._locks.setdefault(os.getpid(), threading.Lock()).acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._locks[os.getpid()].release()
 
 
 class _Database:
@@ -78,8 +91,10 @@ class _Database:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
-        self._lock = threading.Lock()
+        self._lock = _LockOfProcess()
         self._process, self._connection = os.getpid(), self._connect()
+        self._left: list[sqlite3.Connection] = []
+        """Those of the parents of this process. Closing one waits for a thread that used it during the fork."""
 
     def _connect(self) -> sqlite3.Connection:
         # No process changes an index in its place. SQLite must neither look for a journal nor lock: the folder may be
@@ -94,6 +109,7 @@ class _Database:
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
             if self._process != os.getpid():  # a connection belongs to the process that made it
+                self._left.append(self._connection)
                 self._process, self._connection = os.getpid(), self._connect_again()
             return self._connection.execute(statement, values).fetchall()
 
@@ -120,8 +136,8 @@ class Index:
     `sqlite3.Error` when a file has changed in its place.
     """
 
-    def __init__(self, database: _Database, checkpoint: int, close: Callable[[], None]) -> None:
-        self._database, self.checkpoint = database, checkpoint
+    def __init__(self, database: _Database, path: Path, checkpoint: int, close: Callable[[], None]) -> None:
+        self._database, self._path, self.checkpoint = database, path, checkpoint
         self.close = weakref.finalize(self, close)
         self.rows = database.rows
         about = unpack(self._one("SELECT body FROM meta WHERE name = 'binding'")[0])
@@ -131,7 +147,7 @@ class Index:
         self.about: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'about'")[0])
         self.modified_ns = os.fstat(checkpoint).st_mtime_ns
         self.segments: int = self._one("SELECT count(*) FROM segments")[0]
-        self._lock = threading.Lock()
+        self._lock = _LockOfProcess()
         self._at_hand: dict[int, list[Attributes]] = {}
         self.blocks_read = 0
         """How many blocks of records were read from the checkpoint."""
@@ -191,7 +207,13 @@ class Index:
         with self._lock:
             records = self._at_hand.pop(segment.first, None)
             if records is None:
-                records = read_segment(self._read, segment)
+                try:
+                    records = read_segment(self._read, segment)
+                except LibraryCorrupt as error:
+                    raise LibraryCorrupt(
+                        f"{self._path}: a program has written into it since it was opened ({error}); "
+                        f"nothing was changed: open the library again"
+                    ) from error
                 self.blocks_read += 1
             self._at_hand[segment.first] = records  # the last one is the one of now
             if len(self._at_hand) > _BLOCKS_AT_HAND:

@@ -2,7 +2,8 @@
 
 Owns when an index counts: it describes the library's checkpoint, and no file but that and the journal has a part in the
 library. The journal is read first, as by `reader`; its events that the checkpoint lacks are laid over what the index
-says. A writer beside does no harm: at the worst the checkpoint is a newer one, which the index does not describe.
+says, unless a rollback came meanwhile. A writer beside does no harm: at the worst the checkpoint is a newer one, which
+the index does not describe.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import TypeVar
 
 from harvester.errors import HarvesterError, LibraryCorrupt, words_of
 from harvester.index import IndexedState, IndexUnusable, build_index, open_index, update_index
-from harvester.journal import load_contents
-from harvester.library.reader import LibraryView, note_journal
+from harvester.journal import JournalContents, load_contents
+from harvester.library.reader import LibraryView, is_timeline_of, note_journal
 from harvester.library.stored import events_after, is_checkpoint_and_journal, is_foreign
 from harvester.library_source import join_sources
 from harvester.storage import JOURNAL, refuse_placeholders
@@ -70,7 +71,11 @@ def _view(folder: Path, indexes: Path) -> LibraryView | None:
     index = open_index(indexes, folder)
     source, digest = contents.head.source if contents is not None else "", index.binding.digest
     state = IndexedState(index)
-    if index.binding.source != source or join_sources(state.source, source) is None:
+    if (
+        index.binding.source != source
+        or join_sources(state.source, source) is None
+        or not _is_timeline_of(contents, folder / JOURNAL)  # a rollback came between
+    ):
         index.close()
         return None
     view = LibraryView(folder, state=state, last_checkpoint_at=index.modified_ns // 1000, binding=index.binding)
@@ -79,6 +84,13 @@ def _view(folder: Path, indexes: Path) -> LibraryView | None:
     if contents is not None:
         note_journal(view, contents, foreign=is_foreign(contents, digest))
     return view
+
+
+def _is_timeline_of(contents: JournalContents | None, path: Path) -> bool:
+    try:
+        return is_timeline_of(contents, path)
+    except (HarvesterError, OSError):
+        return False
 
 
 @contextmanager

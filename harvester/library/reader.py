@@ -100,12 +100,20 @@ def _load(folder: Path, *, on_disk: bool) -> tuple[JournalContents | None, Loade
             loaded = (store_state(folder, contents) if on_disk else None) or load_state(folder, contents)
         except LibraryCorrupt:
             # A writer may have moved files between the two reads; real corruption is still there at the next attempt.
-            if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):
+            if attempt == _ATTEMPTS - 1 or is_timeline_of(contents, path):
                 raise
             continue
-        if _timeline(load_head(path)) == _timeline(contents.head if contents else None):
+        if is_timeline_of(contents, path):
             break
     return contents, loaded
+
+
+def is_timeline_of(contents: JournalContents | None, path: Path) -> bool:
+    """Tell whether the journal at `path` still has the timeline it had.
+
+    `contents` were read from it before the other files. If not, these may be of another time: read all again.
+    """
+    return _timeline(load_head(path)) == _timeline(contents.head if contents is not None else None)
 
 
 def _timeline(head: Head | None) -> tuple[int, str, bool]:

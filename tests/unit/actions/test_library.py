@@ -23,17 +23,29 @@ from harvester import (
     export,
     find_library,
     service_text,
+    status,
 )
 from harvester.actions.library import _Records
 from harvester.actions.options import check_folder
 from harvester.freesound import state_folder
 from harvester.graph import Selection, SoundGraph, narrow, select
-from harvester.library import LibraryView
+from harvester.library import LibraryView, load_view
 from harvester.library.check import check_library
-from harvester.model import Gone, Known, Withdrawn
+from harvester.model import Gone, Known, Seen, Withdrawn
 from harvester.reports import find_sounds
 from tests.support.histories import histories, quick
-from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_state, names_in, open_store
+from tests.support.indexed import every_library_gets_one
+from tests.support.samples import (
+    NOW_US,
+    SOURCE,
+    FixedClock,
+    grow,
+    make_events,
+    make_record,
+    make_state,
+    names_in,
+    open_store,
+)
 from tests.support.view_samples import make_library as make_view_state
 
 
@@ -317,3 +329,20 @@ def test_repr_is_one_line_with_folder_and_counts() -> None:
     library = library_of(state, Path("a\nb\u202e"))
     assert repr(library) == r"<Library 'a\nb\u202e': 5 sounds, 3 processed, 6 edges>"
     assert repr(library.select()) == r"<SoundSelection of 'a\nb\u202e': 3 sounds, 6 edges>"
+
+
+@pytest.mark.parametrize("how", ["in memory", "on disk", "index"])
+def test_a_record_that_a_program_changes_changes_nothing_in_the_library(tmp_path: Path, how: str) -> None:
+    deep = {"bpm": [60, {"deep": []}]}
+    with every_library_gets_one():
+        with open_store(tmp_path, source=SOURCE) as store:
+            grow(store, [Seen(1, make_record(1, ac_analysis=deep), NOW_US)])
+            store.checkpoint()
+        status(tmp_path)
+    opened = Library.open(tmp_path) if how == "index" else Library(load_view(tmp_path, on_disk=how == "on disk"))
+    before = repr(opened.records[1])
+    changed: Any = opened.records[1]
+    changed["tags"].append("evil")
+    changed["previews"].clear()
+    changed["ac_analysis"]["bpm"][1]["deep"].append("evil")
+    assert repr(opened.records[1]) == before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,10 @@ import pytest
 from hypothesis import given, settings
 
 from harvester.checkpoint import digest_of, encode_checkpoint, load_checkpoint, walk_changes, writer
+from harvester.checkpoint._frames import frames_of
+from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, frame, pack_index
+from harvester.checkpoint.container import Container, PackedBytes, unpacked
+from harvester.checkpoint.writer import encode_end
 from harvester.graph import LINK_FIELDS, SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage import opened
@@ -143,3 +149,20 @@ def test_what_is_known_must_fit_what_follows_the_blocks(tmp_path: Path, wrong: d
         wrong = {"flags": bytes(len(facts.ids))}
     known.records[digest] = replace(facts, **wrong)
     assert walk(path, known) is None
+
+
+def test_no_block_gets_known_that_uses_a_text_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "one.pkl"
+    put(path, *make_events(12))
+    frames = list(frames_of(unpacked(PackedBytes(path.read_bytes()))))
+    place = next(place for place, one in enumerate(frames) if b"\x8c\x08sound 12" in one)
+    stored = b"\x8c\x04evil" + pack_index(b"r", 60_000) + b"0"
+    frames[place - 1] = frame(stored + frames[place - 1][FRAME_HEAD_BYTES:])
+    used = frames[place].replace(b"\x8c\x08sound 12", pack_index(b"j", 60_000))
+    frames[place] = frame(used[FRAME_HEAD_BYTES:])
+    digest, container = hashlib.sha256(b"".join(frames[:-1])).hexdigest(), Container()
+    frames[-1] = encode_end(digest)
+    packed = map(container.pack, frames)
+    path.write_bytes(container.head + b"".join(packed) + container.end(zlib.adler32(b"".join(frames))))
+    assert load_checkpoint(path).state.sound(12).name == "evil"
+    assert walk(path, BlocksInMemory()) is None

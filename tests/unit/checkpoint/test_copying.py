@@ -30,7 +30,7 @@ from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, frame, pack_index
 from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, PackedBytes, unpacked
-from harvester.checkpoint.layout import canonical_order, latest_stamp, layout_of
+from harvester.checkpoint.layout import canonical_order, latest_stamp, layout_of, linked_order
 from harvester.checkpoint.segments import find_segments
 from harvester.checkpoint.writer import encode_end
 from harvester.errors import LibraryCorrupt
@@ -392,6 +392,18 @@ def test_segments_are_found_however_the_file_comes_in_pieces(size: int) -> None:
     assert found == list(find_segments([content], HIGHEST_RATIO_WRITTEN))
 
 
+def put_frames(library: Path, frames: list[bytes]) -> str:
+    """Write a checkpoint of these frames, with a digest that is right; return it, once the journal knows it."""
+    content, container = b"".join(frames[:-1]), Container()
+    digest = hashlib.sha256(content).hexdigest()
+    frames = [*frames[:-1], encode_end(digest)]
+    with Store.open(library, clock=FixedClock()) as store:
+        store._journal.update(digest=digest)
+    packed = container.head + b"".join(map(container.pack, frames)) + container.end(zlib.adler32(b"".join(frames)))
+    (library / CHECKPOINT).write_bytes(packed)
+    return digest
+
+
 def test_nothing_is_copied_from_a_file_whose_blocks_change_what_others_say(
     library: Path,
 ) -> None:
@@ -400,13 +412,7 @@ def test_nothing_is_copied_from_a_file_whose_blocks_change_what_others_say(
     sound_id = canonical_order(make_state(many()))[0]
     rename = pack_index(b"j", TEXT_SLOTS) + b"(\x8c\x04name\x8c\x04evilu0"
     frames[lists] = frame(rename + frames[lists][FRAME_HEAD_BYTES:])
-    content, container = b"".join(frames[:-1]), Container()
-    digest = hashlib.sha256(content).hexdigest()
-    frames[-1] = encode_end(digest)
-    with Store.open(library, clock=FixedClock()) as store:
-        store._journal.update(digest=digest)
-    packed = container.head + b"".join(map(container.pack, frames)) + container.end(zlib.adler32(b"".join(frames)))
-    (library / CHECKPOINT).write_bytes(packed)
+    digest = put_frames(library, frames)
     with Store.open(library, clock=FixedClock()) as store:
         assert store.state.sound(sound_id).name == "evil"
         assert store._journal.head.digest == digest
@@ -415,3 +421,54 @@ def test_nothing_is_copied_from_a_file_whose_blocks_change_what_others_say(
         assert (library / CHECKPOINT).read_bytes() == fully(store.state)
     with Store.open(library, clock=FixedClock()) as store:
         assert store.state.sound(sound_id).name == "new"
+
+
+@pytest.mark.parametrize("slot", [100, 256, TEXT_SLOTS - 1])
+def test_nothing_is_copied_from_a_file_with_a_block_that_uses_a_text_of_another(library: Path, slot: int) -> None:
+    frames = list(frames_of(unpacked(PackedBytes((library / CHECKPOINT).read_bytes()))))
+    *_, before, (last, *_) = writer.blocks_of(canonical_order(make_state(many())))
+    place = next(place for place, one in enumerate(frames) if f"sound {last}".encode() in one)
+    name = f"sound {last}".encode()
+    own, rest = frames[place][FRAME_HEAD_BYTES:].split(b"\x8c" + bytes([len(name)]) + name)
+    frames[place] = frame(own + pack_index(b"j", slot) + rest)
+    stored = b"\x8c\x04evil" + pack_index(b"r", slot) + b"0"
+    frames[place - 1] = frame(frames[place - 1][FRAME_HEAD_BYTES:] + stored)
+    digest = put_frames(library, frames)
+    with Store.open(library, clock=FixedClock()) as store:
+        assert store.state.sound(last).name == "evil"
+        assert store._journal.head.digest == digest
+        add(store, [Gone(before[0], NOW_US + 500)])
+        store.checkpoint()
+        assert (library / CHECKPOINT).read_bytes() == fully(store.state)
+    with Store.open(library, clock=FixedClock()) as store:
+        assert store.state.sound(last).name == "evil"
+
+
+@pytest.mark.parametrize("sounds_before", [0, 1, 59, 60], ids=["its own", "next", "last", "new"])
+def test_nothing_is_copied_from_a_file_with_a_list_that_stores_in_a_sounds_slot(
+    library: Path, sounds_before: int
+) -> None:
+    frames = list(frames_of(unpacked(PackedBytes((library / CHECKPOINT).read_bytes()))))
+    place = next(place for place, one in enumerate(frames) if b"linked_at" in one)
+    block = frames[place][FRAME_HEAD_BYTES:]
+    frames[place] = frame(block + b"}" + pack_index(b"r", TEXT_SLOTS + 2 * sounds_before) + b"0")
+    put_frames(library, frames)
+    with Store.open(library, clock=FixedClock()) as store:
+        add(store, [Seen(1_000 + i, make_record(1_000 + i), NOW_US + 5_000 + i) for i in range(3)])
+        store.checkpoint()
+        assert (library / CHECKPOINT).read_bytes() == fully(store.state)
+
+
+def test_a_file_in_which_a_list_gives_a_sound_the_record_of_another_is_refused(library: Path) -> None:
+    frames = list(frames_of(unpacked(PackedBytes((library / CHECKPOINT).read_bytes()))))
+    state = make_state(many())
+    first, second = next(part for part in writer.blocks_of(linked_order(state)) if len(part) > 1)[:2]
+    place = [one for one in range(len(frames)) if b"linked_at" in frames[one]][
+        next(at for at, part in enumerate(writer.blocks_of(linked_order(state))) if first in part)
+    ]
+    slots = [TEXT_SLOTS + 2 * canonical_order(state).index(one) for one in (first, second)]
+    swapped = pack_index(b"j", slots[0]) + pack_index(b"r", slots[1]) + b"0"
+    frames[place] = frame(frames[place][FRAME_HEAD_BYTES:] + swapped)
+    put_frames(library, frames)
+    with pytest.raises(LibraryCorrupt):
+        load_checkpoint(library / CHECKPOINT)

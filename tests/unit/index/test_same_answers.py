@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -25,15 +26,17 @@ import harvester
 from harvester.actions.afterwards import answering
 from harvester.actions.indexing import INDEX_VARIABLE
 from harvester.checkpoint import encode_checkpoint, writer
-from harvester.errors import SettingsError
+from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.graph import Selection, find_surroundings, select
 from harvester.index import IndexedState, build, reader
-from harvester.model import Deferral, Event, Gone, Known, Seen
+from harvester.journal import load_contents
+from harvester.library import indexed, restore_library
+from harvester.model import Deferral, Event, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
 from tests.support.histories import events, ids, quick, stamps
 from tests.support.indexed import QUERIES, answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
-from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, make_state, open_store
 
 ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "", "ü", "1")
 TEXTS = st.sampled_from(("rain", *ODD)) | st.text(max_size=3)
@@ -150,6 +153,17 @@ def test_an_index_is_brought_up_to_date_for_a_library_that_is_opened(library: Pa
     assert opened[3].is_gone
 
 
+def test_a_sound_that_a_newer_list_lacks_is_not_listed_by_it(library: Path) -> None:
+    with every_library_gets_one(), open_store(library) as store:
+        harvester.status(library)
+        before = harvester.show(2, library=library).listed_by
+        newer = SimilarList((), NOW_US + 10**9, 25)
+        grow(store, [Linked(one["id"], newer) for one in before])
+        with nothing_is_loaded():
+            assert before
+            assert harvester.show(2, library=library).listed_by == ()
+
+
 def test_an_opened_library_stays_as_it_is_whatever_takes_the_place_of_its_files(library: Path) -> None:
     with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
         loaded = harvester.Library.open(library)
@@ -179,6 +193,22 @@ def test_a_forked_process_reads_an_opened_library(library: Path, replaced: bool)
         assert list(threads.map(lambda _: told(opened), range(8))) == [expected] * 8
 
 
+def test_a_process_that_was_forked_while_a_thread_read_does_not_wait_for_it(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+    opened = harvester.Library.open(library)
+    expected = told(opened)
+    assert isinstance(opened.view.state, IndexedState)
+    index = opened.view.state.index
+    with index._lock, index._database._lock:
+        child = get_context("fork").Process(target=tell, args=(keep_for_children(opened), expected))
+        child.start()
+        child.join(20)
+    child.kill()
+    child.join()
+    assert child.exitcode == 0
+
+
 _for_children: dict[int, harvester.Library] = {}
 
 
@@ -186,6 +216,11 @@ def keep_for_children(library: harvester.Library) -> int:
     """Keep a library where a forked process finds it without a pickle; return its key."""
     _for_children[id(library)] = library
     return id(library)
+
+
+def tell(key: int, expected: list[str]) -> None:
+    """End a process well if the library says what it should."""
+    assert told(_for_children[key]) == expected
 
 
 def told_here(_number: int, key: int) -> list[str]:
@@ -369,3 +404,43 @@ def test_a_mark_in_a_name_is_found_as_in_the_library(tmp_path: Path) -> None:
         with nothing_is_loaded():
             found = [harvester.find(f"n{mark}d", library=tmp_path).sounds for mark in "_-."]
     assert [[one["name"] for one in sounds] for sounds in found] == [[name] for name in names[:3]]
+
+
+def test_events_that_a_rollback_forgot_meanwhile_are_not_laid_over_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "library"
+    with every_library_gets_one():
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, make_events(3))
+            backup = store.checkpoint(backup=True).backup
+        harvester.status(folder)
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, [Known(70, NOW_US)])
+            store.checkpoint()
+            grow(store, [Known(71, NOW_US)])
+
+        def early(path: Path) -> object:
+            found = load_contents(path)
+            monkeypatch.setattr(indexed, "load_contents", load_contents)
+            restore_library(folder, backup, clock=FixedClock())
+            return found
+
+        monkeypatch.setattr(indexed, "load_contents", early)
+        assert set(harvester.Library.open(folder)) == {1, 2, 3}
+        with nothing_is_loaded():
+            assert harvester.status(folder).facts["nodes"] == 3
+
+
+def test_a_checkpoint_that_was_written_into_is_named_with_what_to_do(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+        opened = harvester.Library.open(library)
+    path = library / CHECKPOINT
+    size_bytes = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(bytes(size_bytes))
+    with pytest.raises(
+        LibraryCorrupt, match=rf"^{re.escape(str(path))}: .*nothing was changed: open the library again$"
+    ):
+        opened[1].tags  # noqa: B018
