@@ -16,6 +16,7 @@ from harvester.index.place import (
     place_of,
     proven,
     read_seal,
+    remove_files_of,
     write_sealed,
 )
 from harvester.index.reader import open_index, opened_index

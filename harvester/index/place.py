@@ -175,6 +175,18 @@ def _remove(draft: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_files_of(folder: Path, library: Path) -> list[Path]:
+    """Remove the index and the tables of a library; return what stays."""
+    left: list[Path] = []
+    for place in (place_of(folder, library, ending) for ending in (INDEX, TABLES)):
+        for path in (place.seal, place.index):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                left.append(path)
+    return left
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed builds and removed libraries left."""
     for path in (*folder.glob(f".*{TEMPORARY_SUFFIX}*"), *_without_the_other(folder)):

@@ -469,6 +469,22 @@ def test_a_statement_that_is_wrong_before_it_runs_makes_no_tables(library: Path)
     assert not kept_of(library)[1].exists()
 
 
+def test_a_withdrawn_sound_is_in_no_file_that_is_kept(library: Path) -> None:
+    with mock.patch("harvester.library.indexed.INDEXED_FROM", 0):
+        harvester.status(library)
+    assert len(list(state().iterdir())) == 4
+    harvester.forget(1, library=library, dry_run=True)
+    assert believed(library)
+    with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
+        assert not harvester.forget(1, library=library).still_in[1:]
+    assert list(state().iterdir()) == []
+    assert_it_is_not_believed(library)
+    tables = kept_of(library)[0]
+    tables.unlink()
+    tables.mkdir()
+    assert tables in harvester.forget(2, library=library).still_in
+
+
 def test_threads_ask_the_same_tables_at_once(library: Path) -> None:
     expected = ask_plainly(library)
     with nothing_is_loaded(), ThreadPoolExecutor(4) as threads:
