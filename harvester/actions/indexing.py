@@ -11,6 +11,7 @@ from harvester.actions.afterwards import Work, afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
+from harvester.index import remove_files_of
 from harvester.library import (
     LibraryView,
     answer_from_index,
@@ -79,7 +80,20 @@ def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     wanted = environment.get(INDEX_VARIABLE) or "on"
     if wanted not in ("on", "off"):
         raise SettingsError(f"{INDEX_VARIABLE} must be on or off; nothing was read")
+    return _folder(environment) if wanted == "on" else None
+
+
+def remove_indexes(library: Path) -> list[Path]:
+    """Remove what is kept of a library for fast answers.
+
+    Returns the files that could not be removed.
+    """
+    folder = _folder(os.environ)
+    return [] if folder is None else remove_files_of(folder, library)
+
+
+def _folder(environment: Mapping[str, str]) -> Path | None:
     try:
-        return state_folder(environment) / _FOLDER if wanted == "on" else None
+        return state_folder(environment) / _FOLDER
     except HarvesterError:
         return None  # without a home folder there is no place for it; the library can be read all the same

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Unpack
 
-from harvester.actions.default_library import LibraryLike, open_view
+from harvester.actions.afterwards import Work, afterwards
+from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.actions.indexing import index_folder
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
-from harvester.errors import SettingsError
-from harvester.exports import RESULT_FORMATS, SqlResult, check_place, encode_pieces, query
+from harvester.errors import LibraryCorrupt, SettingsError, words_of
+from harvester.exports import (
+    RESULT_FORMATS,
+    SqlResult,
+    check_place,
+    encode_pieces,
+    query,
+    query_tables,
+    sql_engine,
+    write_tables,
+)
+from harvester.graph import Selected, Selection
+from harvester.index import IndexUnusable
+from harvester.library import (
+    LibraryView,
+    can_keep,
+    digest_of_analysis,
+    keep_tables,
+    proven_tables,
+    require_library,
+)
 from harvester.storage import disk_errors, read_path, write_atomically
 
 
@@ -41,10 +65,77 @@ def sql(
         if format not in RESULT_FORMATS:
             raise SettingsError(f"{out}: --format must be csv or json, or the file must end in .csv or .json")
     chosen = read_selection(**selection)
-    with open_view(library, on_disk=True) as view:
-        selected, notices = select_from(view, chosen)
-        result = replace(query(selected, statement), notices=notices)
+    result = _ask(library, chosen, statement)
     if out is not None:
         with disk_errors(out, "the earlier file is unchanged"):
             write_atomically(check_place(out), encode_pieces(result.text("csv" if format == "csv" else "json")))
+    return result
+
+
+def _ask(library: LibraryLike, chosen: Selection, statement: str) -> SqlResult:
+    """Answer from kept tables, or from the library.
+
+    The tables of a large library without a selection are kept then.
+    """
+    indexes = None
+    if chosen == Selection() and (library is None or isinstance(library, str | os.PathLike)):
+        indexes = index_folder()
+        folder = find_library(library)
+        require_library(folder)
+        if indexes is not None and (found := _ask_kept(folder, indexes, statement)) is not None:
+            return found
+    with open_view(library, on_disk=True) as view:
+        analysis = None if indexes is None or not can_keep(view) else _digest_of_analysis(view.folder)
+        selected, notices = select_from(view, chosen)
+        result = None
+        if indexes is not None and analysis is not None:
+            result = _keep_and_ask(view, indexes, analysis, selected, notices, statement)
+        return replace(query(selected, statement) if result is None else result, notices=notices)
+
+
+def _ask_kept(folder: Path, indexes: Path, statement: str) -> SqlResult | None:
+    """Answer from the tables that were kept; None without any."""
+    with proven_tables(folder, indexes, sql_engine()) as tables:
+        if tables is None:
+            return None
+        try:
+            return replace(query_tables(tables.path, tables.descriptor, statement), notices=tables.notices)
+        except (IndexUnusable, OSError):
+            return None
+
+
+def _digest_of_analysis(folder: Path) -> str | None:
+    try:
+        return digest_of_analysis(folder)
+    except OSError:
+        return None
+
+
+def _keep_and_ask(
+    view: LibraryView,
+    indexes: Path,
+    analysis: str,
+    selected: Selected,
+    notices: tuple[str, ...],
+    statement: str,
+) -> SqlResult | None:
+    """Keep the tables, and answer from them; None if that fails."""
+    with ExitStack() as stack:
+        try:
+            tables = stack.enter_context(
+                keep_tables(
+                    view,
+                    indexes,
+                    sql_engine(),
+                    analysis,
+                    notices,
+                    lambda draft: write_tables(draft, selected, statement),
+                )
+            )
+            line = f"the tables of {view.folder} are kept in {indexes}: it makes `sql` fast"
+            result = query_tables(tables.path, tables.descriptor, statement)
+        except (LibraryCorrupt, IndexUnusable, OSError) as error:
+            line = f"no tables of {view.folder} were kept ({words_of(error)}); `sql` makes them of the whole library"
+            result = None
+    afterwards(Work(lambda: line))
     return result

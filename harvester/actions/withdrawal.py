@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harvester.actions.default_library import find_library
+from harvester.actions.indexing import remove_indexes
 from harvester.actions.keywords import Ids, StrPath, naming_keywords
 from harvester.actions.options import check_flag, check_sounds
 from harvester.clock import SystemClock
@@ -29,7 +30,9 @@ def forget(
     leaves the sounds withdrawn or not; call again. With `dry_run` nothing is changed, and the report says what would
     be withdrawn.
 
-    Their previews that were fetched are removed too, with their credits; those files are in `report.previews`.
+    The index and the tables that are kept of the library hold texts too: they are removed, and made again when they are
+    needed. The sounds' previews that were fetched are removed, with their credits; those files are in
+    `report.previews`.
 
     Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`;
     `LibraryLocked`, also while previews of this library are fetched; `BackupFailed`, `DiskFull`, or
@@ -46,8 +49,9 @@ def forget(
         )
         withdrawn = {*report.forgotten, *report.before, *report.unknown}
         removed = preview_files(folder, withdrawn) if dry_run else _drop(folder, held, withdrawn)
-    if not dry_run and (late := preview_files(folder, withdrawn)):
-        # A run made the folder meanwhile. The next one removes them; until then the report names them.
+    if not dry_run:
+        # A run made the folder of previews meanwhile. The next one removes them; until then the report names them.
+        late = [*preview_files(folder, withdrawn), *remove_indexes(folder)]
         report = replace(report, still_in=(*report.still_in, *late))
     return replace(report, in_git=_is_in_git(folder), previews=tuple(removed))
 

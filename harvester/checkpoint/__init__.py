@@ -36,6 +36,6 @@ from harvester.checkpoint.format import (
 from harvester.checkpoint.layout import latest_stamp
 from harvester.checkpoint.record_segments import RecordSegment, checked_attributes, read_segment
 from harvester.checkpoint.segments import Segments
-from harvester.checkpoint.stream import decode_pickle
+from harvester.checkpoint.stream import decode_pickle, digest_in
 from harvester.checkpoint.validate import version_for
 from harvester.checkpoint.walk import Verified

@@ -27,7 +27,7 @@ from harvester.exports.formats import (
     load_format,
     text_pieces,
 )
-from harvester.exports.run_query import query
+from harvester.exports.run_query import query, query_tables, sql_engine, write_tables
 from harvester.exports.sql_result import SqlResult
 from harvester.exports.sql_text import RESULT_FORMATS
 from harvester.exports.table import Column, is_time, plan_columns, rows, ruled_column

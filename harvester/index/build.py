@@ -1,17 +1,15 @@
 """Make the index of a library from its checkpoint.
 
 Owns how an index comes to be: empty, or as a copy of the one of an earlier checkpoint, which then takes what is new. It
-is made in a temporary file, synced once and renamed; the seal follows, so a crash leaves either a pair that matches or
-none that is believed.
+is made and sealed as `place` says, so a crash leaves either a pair that matches or none that is believed.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +23,12 @@ from harvester.index.place import (
     Place,
     Seal,
     copy_to,
-    digest_of_file,
-    is_private,
     place_of,
     read_seal,
-    seal_bytes,
-    sweep,
+    write_sealed,
 )
 from harvester.index.schema import INDEXES, SCHEMA, TABLES, connect, has_our_schema, pack, unpack
 from harvester.library_source import join_sources
-from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, path_text, write_atomically
 
 _CACHE_KIB = 8 << 10
 _MOST_NEW = 0.4
@@ -68,7 +62,7 @@ def build_index(folder: Path, library: Path, binding: Binding) -> Place:
         for statement in INDEXES.values():
             database.execute(statement)
 
-    return _make(folder, library, None, fill)
+    return _make(place_of(folder, library), library, None, fill)
 
 
 def update_index(folder: Path, library: Path, source: str) -> Place:
@@ -88,44 +82,29 @@ def update_index(folder: Path, library: Path, source: str) -> Place:
             raise IndexUnusable
         _fill(database, checkpoint, TableFiller(database, _MOST_NEW), source)
 
-    return _make(folder, library, seal, fill)
+    return _make(place, library, seal, fill)
 
 
-def _make(folder: Path, library: Path, earlier: Seal | None, fill: Callable[[sqlite3.Connection, int], None]) -> Place:
+def _make(place: Place, library: Path, earlier: Seal | None, fill: Callable[[sqlite3.Connection, int], None]) -> Place:
     """Make an index from the one with the `earlier` seal, or an empty one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not is_private(folder):
-        raise PermissionError(errno.EPERM, f"{path_text(folder)} is not a folder that only you can write")
-    sweep(folder)
-    place = place_of(folder, library)
-    draft = folder / f".{place.index.name}.{os.getpid()}{TEMPORARY_SUFFIX}"
-    with suppress(FileNotFoundError):  # left by a killed process with the same process id
-        draft.unlink()
-    try:
-        with opened(library / CHECKPOINT) as checkpoint:
-            packed = digest_of_file(checkpoint)
-            if earlier is not None and earlier.checkpoint == packed:
+
+    def make(draft: Path, checkpoint: int, packed: str) -> str:
+        if earlier is not None and earlier.checkpoint == packed:
+            raise IndexUnusable
+        made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(made, "wb") as file:
+            if earlier is not None and copy_to(file, place.index) != earlier.index:
                 raise IndexUnusable
-            made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(made, "wb") as file:
-                if earlier is not None and copy_to(file, place.index) != earlier.index:
-                    raise IndexUnusable
-            with closing(connect(draft, "mode=rw")) as database:
-                # The file is synced before it gets its name, so SQLite need not do it, and a torn one is never opened.
-                for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-                    database.execute(f"PRAGMA {setting}")
-                database.execute("BEGIN")
-                fill(database, checkpoint)
-                database.execute("COMMIT")
-            if digest_of_file(checkpoint) != packed:
-                raise LibraryCorrupt("another process wrote into it")
-        with opened(draft) as descriptor:
-            full_sync(descriptor)
-            seal = Seal(digest_of_file(descriptor), packed, place.library)
-        draft.replace(place.index)
-        write_atomically(place.seal, [seal_bytes(seal)])
-    finally:
-        draft.unlink(missing_ok=True)
+        with closing(connect(draft, "mode=rw")) as database:
+            # The file is synced before it gets its name, so SQLite need not do it, and a torn one is never opened.
+            for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+                database.execute(f"PRAGMA {setting}")
+            database.execute("BEGIN")
+            fill(database, checkpoint)
+            database.execute("COMMIT")
+        return ""
+
+    write_sealed(place, library, make)
     return place
 
 

@@ -20,7 +20,7 @@ from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, LibraryTally
 from harvester.index.build import Binding
 from harvester.index.fill import edge_of, extremes_without
-from harvester.index.place import IndexUnusable, digest_of_file, place_of, read_seal
+from harvester.index.place import IndexUnusable, digest_of_file, place_of, proven, read_seal
 from harvester.index.schema import (
     PENDING,
     SCHEMA,
@@ -63,9 +63,9 @@ def open_index(folder: Path, library: Path) -> Index:
         raise IndexUnusable
     with ExitStack() as stack:
         checkpoint = stack.enter_context(opened(library / CHECKPOINT))
-        descriptor = stack.enter_context(opened(place.index))
-        if digest_of_file(checkpoint) != seal.checkpoint or digest_of_file(descriptor) != seal.index:
+        if digest_of_file(checkpoint) != seal.checkpoint:
             raise IndexUnusable
+        descriptor = stack.enter_context(proven(place, seal))
         database = stack.enter_context(_Database(place.index, descriptor))
         return Index(database, library / CHECKPOINT, checkpoint, stack.pop_all().close)
 

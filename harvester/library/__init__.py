@@ -8,6 +8,7 @@ from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.history import KILLED, History, PastRun, add_run, load_history, new_run_id
 from harvester.library.indexed import answer_from_index, gets_index, keep_index, renew_index, view_index
 from harvester.library.kept_answer import keep_answer
+from harvester.library.kept_tables import KeptTables, can_keep, digest_of_analysis, keep_tables, proven_tables
 from harvester.library.merge import Contribution, MergeReport, merge_bytes, merge_libraries
 from harvester.library.presence import holds_library, require_library
 from harvester.library.reader import LibraryView, load_view

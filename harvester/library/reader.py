@@ -36,6 +36,8 @@ class LibraryView:
     state: SoundGraph = field(default_factory=SoundGraph)
     deferrals: dict[int, Deferral] = field(default_factory=dict)
     unsaved: int = 0
+    is_ahead: bool = False
+    """Whether the state may have events that the checkpoint lacks."""
     last_checkpoint_at: int | None = None
     last_backup_at: int | None = None
     notices: list[str] = field(default_factory=list)
@@ -86,6 +88,7 @@ def note_journal(view: LibraryView, contents: JournalContents, *, foreign: bool)
         view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
     view.deferrals = contents.deferrals
     view.unsaved = contents.unsaved
+    view.is_ahead = bool(contents.rows if foreign else contents.unsaved)
     view.last_backup_at = contents.head.backup_at
     # The journal's stamp belongs to the file that it knows; a foreign file has only its own modification time.
     if not foreign:

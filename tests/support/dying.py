@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 
@@ -18,4 +19,5 @@ def die_at_call(number: int) -> None:
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    threading.setprofile(count)  # of threads that begin from now on
     sys.setprofile(count)

@@ -57,6 +57,11 @@ def every_library_gets_one() -> Any:
     return mock.patch("harvester.library.indexed.INDEXED_FROM", 0)
 
 
+def tables_of_every_library_are_kept() -> Any:
+    """Keep the tables for SQL of a library of any size."""
+    return mock.patch("harvester.library.kept_tables.TABLES_FROM", 0)
+
+
 def nothing_is_loaded() -> Any:
-    """Fail when a library is loaded: the answer then does not come from its index."""
+    """Fail when a library is loaded: the answer then does not come from its index or its tables."""
     return mock.patch("harvester.actions.default_library.load_view", side_effect=AssertionError("it was loaded"))

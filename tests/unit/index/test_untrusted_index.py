@@ -21,8 +21,8 @@ import pytest
 
 import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
-from harvester.index import build, reader, schema
 from harvester.index import place as places
+from harvester.index import reader, schema
 from harvester.library import keep_index, load_view
 from harvester.model import Event, Gone, Known
 from harvester.storage import CHECKPOINT, VECTORS, full_sync, write_atomically
@@ -387,8 +387,8 @@ def test_an_index_is_on_the_disk_before_it_has_its_name_and_its_name_before_its_
 
         return note_and_act
 
-    monkeypatch.setattr(build, "full_sync", noted("sync", full_sync))
-    monkeypatch.setattr(build, "write_atomically", noted("seal", write_atomically))
+    monkeypatch.setattr(places, "full_sync", noted("sync", full_sync))
+    monkeypatch.setattr(places, "write_atomically", noted("seal", write_atomically))
     monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
     index_of(library)[1].unlink()
     harvester.status(library)
