@@ -29,6 +29,11 @@ pack_float = struct.Struct(">cd").pack
 pack_index = struct.Struct("<cI").pack
 
 
+def count_containers(opcodes: bytes) -> int:
+    """Return how many bytes begin a container, or look like it in a text."""
+    return sum(map(opcodes.count, CONTAINERS))
+
+
 def encode_int(number: int) -> bytes:
     """Return the shortest opcode of an integer, with its argument."""
     if 0 <= number < 256:
