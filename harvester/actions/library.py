@@ -85,8 +85,8 @@ class _Sounds(Mapping[int, Sound]):
         a wrong keyword.
         """
         chosen = read_selection(**selection)
-        missing = check_values(self._selected.state, chosen)
         selected = narrow(self._selected, chosen)
+        missing = check_values(self._selected.state, chosen, selected.sound_ids)
         notices = why_missing(missing, selected, chosen)
         return SoundSelection(self._folder, selected, notices, about_analysis=self._about_analysis)
 
