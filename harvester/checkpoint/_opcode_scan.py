@@ -11,7 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from harvester.checkpoint._opcodes import BYTES_BESIDE, CONTAINERS, FRAME, FRAME_HEAD_BYTES, SPARE_CONTAINERS
+from harvester.checkpoint._opcodes import (
+    BYTES_BESIDE,
+    CONTAINERS,
+    FRAME,
+    FRAME_HEAD_BYTES,
+    SPARE_CONTAINERS,
+    count_containers,
+)
 from harvester.errors import LibraryCorrupt
 
 # Opcodes with an argument of fixed length, except those that the scan counts.
@@ -53,14 +60,14 @@ class OpcodeScan:
         """Yield the protocol and each frame once it is scanned, to the end."""
         yield next(frames)
         for frame in frames:
-            self.scan(frame)
+            self.scan(frame, count_containers(frame))
             yield frame
         self.end()
 
-    def scan(self, frame: bytes) -> None:
+    def scan(self, frame: bytes, containers: int) -> None:
         """Raise `LibraryCorrupt` unless all opcodes of a frame are allowed.
 
-        Nothing may follow the STOP opcode.
+        `containers` is what `count_containers` gives for it. Nothing may follow the STOP opcode.
         """
         if self._has_stopped:
             raise LibraryCorrupt("bytes follow its STOP opcode")
@@ -80,7 +87,7 @@ class OpcodeScan:
             raise LibraryCorrupt("it calls something that a library never calls")
         if self._giants > _MOST_GIANTS:
             raise LibraryCorrupt("it holds too many giant integers")
-        self._containers += sum(map(frame.count, CONTAINERS))
+        self._containers += containers
         # Bytes of texts can look like container opcodes. Texts are told apart (slowly) only when the sum is too high.
         if self._containers > self._most_containers and not self._are_counted:
             if sum(map(self._count, self._frames())) > self._most_containers:

@@ -18,6 +18,7 @@ TUPLE1, TUPLE2, STACK_GLOBAL, REDUCE, BUILD = b"\x85", b"\x86", b"\x93", b"R", b
 
 CONTAINERS = (EMPTY_DICT, EMPTY_LIST, MARK, EMPTY_SET)
 """The opcodes that begin a container."""
+_CONTAINERS = b"".join(CONTAINERS)
 BYTES_BESIDE, SPARE_CONTAINERS = 4, 4096
 """A stream may hold one container per `BYTES_BESIDE` bytes plus `SPARE_CONTAINERS`; more counts as a memory bomb."""
 FILLER = NONE + POP
@@ -27,6 +28,11 @@ BYTES = [b"K" + bytes([number]) for number in range(256)]
 LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
 pack_float = struct.Struct(">cd").pack
 pack_index = struct.Struct("<cI").pack
+
+
+def count_containers(opcodes: bytes) -> int:
+    """Return how many bytes begin a container, or look like it in a text."""
+    return len(opcodes) - len(opcodes.translate(None, _CONTAINERS))  # one pass, in less than half the time of counts
 
 
 def encode_int(number: int) -> bytes:

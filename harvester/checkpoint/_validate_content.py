@@ -7,7 +7,7 @@ sounds. Raises `LibraryCorrupt` with one line.
 from __future__ import annotations
 
 from collections.abc import KeysView
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
@@ -32,8 +32,32 @@ _PAGE_BYTES = 1 << 14
 _OWN = frozenset(OWN_FIELDS)
 _EDGE = frozenset(("score", *RELATION_FIELDS))
 
-Plan: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, type], ...]]
-"""Canonical order of a node's attribute names, and those of `OWN_FIELDS` among them with their types."""
+_MOST_PLANS = 4096
+"""More kinds of records than these are no regularity: their plans are not kept."""
+
+
+class _Names(NamedTuple):
+    """What the names of a node's attributes tell of it.
+
+    Has their canonical order, and those among them that are of `OWN_FIELDS` and whole numbers.
+    """
+
+    order: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+class _Plan(NamedTuple):
+    """What is left to check of attributes with some names and types.
+
+    `order` is the canonical one, None if they have it. `nested` are the names of containers.
+    """
+
+    order: tuple[str, ...] | None
+    numbers: tuple[str, ...]
+    nested: tuple[str, ...]
+    has_id: bool
+    has_extra_stamps: bool
+    is_withdrawn: bool
 
 
 class ContentReader:
@@ -44,7 +68,8 @@ class ContentReader:
 
     def __init__(self, budget: int) -> None:
         self.left = budget
-        self._orders: dict[tuple[str, ...], Plan] = {}
+        self._names: dict[tuple[Any, ...], _Names] = {}
+        self._plans: dict[tuple[tuple[Any, ...], tuple[type, ...]], _Plan] = {}
         self._owned: dict[int, bytearray] = {}
         self.found_weights = False
 
@@ -56,28 +81,27 @@ class ContentReader:
 
     def attributes(self, sound_id: int, attributes: dict[Any, Any]) -> dict[str, Any]:
         """Check a node's attributes and return them in canonical order."""
-        self.spend(len(attributes) + 1)
-        self._own(sound_id, attributes)
-        names = tuple(attributes)
-        order, own = self.plan(names)
-        for name, kind in own:
-            if type(attributes[name]) is not kind or (kind is int and not 0 <= attributes[name] <= LATEST_US):
+        self._take(sound_id, attributes)
+        names, kinds = tuple(attributes), tuple(map(type, attributes.values()))
+        order, numbers, nested, has_id, has_extra_stamps, is_withdrawn = self._plans.get((names, kinds)) or self._plan(
+            sound_id, names, kinds
+        )
+        for name in numbers:
+            if not 0 <= attributes[name] <= LATEST_US:
                 raise LibraryCorrupt(f"sound {sound_id}: invalid {name}")
-        if "id" in attributes and (type(attributes["id"]) is not int or attributes["id"] != sound_id):
-            raise LibraryCorrupt(f"sound {sound_id}: its record has the id of another sound")
-        if "id" in attributes:
+        if has_id:
+            if attributes["id"] != sound_id:
+                raise LibraryCorrupt(f"sound {sound_id}: its record has the id of another sound")
             attributes["id"] = sound_id  # one int object for both saves memory
-        if not FLAT.issuperset(map(type, attributes.values())):
-            for value in attributes.values():
-                if type(value) not in FLAT:
-                    self._value(sound_id, value, 0)
-        if "extra_stamps" in attributes:
+        for name in nested:
+            self._value(sound_id, attributes[name], 0)
+        if has_extra_stamps:
             self._extra_stamps(sound_id, attributes)
-        if "withdrawn_at" in attributes:
+        if is_withdrawn:
             record = record_of(attributes)
             if any(value is not record[name] for name, value in blanked(record).items()):
                 raise LibraryCorrupt(f"sound {sound_id}: withdrawn, but its texts are still there")
-        return attributes if order == names else {name: attributes[name] for name in order}
+        return attributes if order is None else {name: attributes[name] for name in order}
 
     def _extra_stamps(self, sound_id: int, attributes: dict[str, Any]) -> None:
         stamps, fetched_at = attributes["extra_stamps"], attributes["fetched_at"]
@@ -88,7 +112,11 @@ class ContentReader:
         if not is_complete(attributes) and max(stamps.values()) > fetched_at:
             raise LibraryCorrupt(f"sound {sound_id}: extra_stamps is newer than fetched_at")
 
-    def _own(self, sound_id: int, container: object) -> None:
+    def _take(self, sound_id: int, container: dict[Any, Any] | list[Any]) -> None:
+        """Spend what a container has, and see that no other record has it."""
+        self.left -= len(container) + 1
+        if self.left < 0:
+            self.spend(0)
         # One bit for each address, in pages of 1 MB: a set of addresses takes 70 bytes a container.
         address = id(container)
         page = self._owned.get(address >> 20)
@@ -99,14 +127,27 @@ class ContentReader:
             raise LibraryCorrupt(f"sound {sound_id}: its record shares a container with another record")
         page[place] |= bit
 
-    def plan(self, names: tuple[Any, ...]) -> Plan:
-        """Return the `Plan` for attribute names, or raise `LibraryCorrupt`."""
-        known = self._orders.get(names)
-        if known is None:
-            known = self._orders[names] = self._read_names(names)
-        return known
+    def _plan(self, sound_id: int, names: tuple[Any, ...], kinds: tuple[type, ...]) -> _Plan:
+        """Return the plan for names and types, or raise `LibraryCorrupt`."""
+        order, numbers = self._names.get(names) or self._read_names(names)
+        for name, kind in zip(names, kinds, strict=True):
+            if OWN_KINDS.get(name, kind) is not kind:
+                raise LibraryCorrupt(f"sound {sound_id}: invalid {name}")
+            if name == "id" and kind is not int:
+                raise LibraryCorrupt(f"sound {sound_id}: its record has the id of another sound")
+        plan = _Plan(
+            None if order == names else order,
+            numbers,
+            tuple(name for name, kind in zip(names, kinds, strict=True) if kind not in FLAT),
+            has_id="id" in names,
+            has_extra_stamps="extra_stamps" in names,
+            is_withdrawn="withdrawn_at" in names,
+        )
+        if len(self._plans) < _MOST_PLANS:
+            self._plans[names, kinds] = plan
+        return plan
 
-    def _read_names(self, names: tuple[Any, ...]) -> Plan:
+    def _read_names(self, names: tuple[Any, ...]) -> _Names:
         if not all(type(name) is str for name in names):
             raise LibraryCorrupt("a record has a field name that is not a text")
         linked = [name in names for name in LINK_FIELDS]
@@ -114,22 +155,24 @@ class ContentReader:
             raise LibraryCorrupt("a sound lacks added_at or a part of its similar list's attributes")
         if "fetched_at" not in names and (set(names) - _OWN or "extra_stamps" in names):
             raise LibraryCorrupt("a record has no fetched_at")
-        return in_order(names), tuple((name, OWN_KINDS[name]) for name in names if name in _OWN)
+        found = _Names(in_order(names), tuple(name for name in names if OWN_KINDS.get(name) is int))
+        if len(self._names) < _MOST_PLANS:
+            self._names[names] = found
+        return found
 
     def _value(self, sound_id: int, value: object, depth: int) -> None:
         if depth >= DEEPEST:
             raise LibraryCorrupt(f"sound {sound_id}: its record is nested too deep, or in a circle")
         if type(value) is dict:
-            self.spend(len(value) + 1)
+            self._take(sound_id, value)
             if not _TEXT.issuperset(map(type, value)):
                 raise LibraryCorrupt(f"sound {sound_id}: its record has a nested name that is not a text")
             inner = value.values()
         elif type(value) is list:
-            self.spend(len(value) + 1)
+            self._take(sound_id, value)
             inner = value  # type: ignore[assignment]
         else:
             raise LibraryCorrupt(f"sound {sound_id}: its record holds a value that JSON does not have")
-        self._own(sound_id, value)
         if not FLAT.issuperset(map(type, inner)):
             for element in inner:
                 if type(element) not in FLAT:

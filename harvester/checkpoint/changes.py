@@ -13,25 +13,19 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, Protocol
 
+from harvester.checkpoint._closing import begins_closing, ids_in
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._list_block import EdgeStarts
 from harvester.checkpoint._opcode_scan import OpcodeScan
-from harvester.checkpoint._opcodes import EMPTY_DICT, POP, SETITEMS, pack_index
+from harvester.checkpoint._opcodes import EMPTY_DICT, POP, SETITEMS, count_containers, pack_index
+from harvester.checkpoint._proof import prove
 from harvester.checkpoint._record_block import SLOTS
+from harvester.checkpoint._slots import slots_added_to
 from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, Packed
 from harvester.checkpoint.copying import segments_of
 from harvester.checkpoint.record_segments import RecordSegment
 from harvester.checkpoint.segments import HEAD_BYTES, Made, Prefix, Segment, Segments, find_segments, unpack_segment
-from harvester.checkpoint.walk import (
-    BEFORE_ALL,
-    HAS_LIST,
-    IS_LISTED,
-    Walk,
-    begins_closing,
-    ids_in,
-    prove,
-    slots_added_to,
-)
+from harvester.checkpoint.walk import BEFORE_ALL, HAS_LIST, IS_LISTED, Walk
 from harvester.checkpoint.writer import RECORDS, blocks_of, encode_end, list_key, read_record_key, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS
@@ -205,7 +199,7 @@ class _BlockWalk(Walk):
         self._lists = [one for one in table.all if one.key and not one.key.startswith(RECORDS)]
         last = (self._lists or self._records or table.all[:1])[-1]
         super().__init__(list(ids_in(closing)), closing, self._collected, compare=True)
-        self._containers, self._size_bytes = last.after.containers, last.after.size_bytes
+        self._before_closing = last.after
         self._scan = OpcodeScan(table.all[-1].after.size_bytes, self._frames)
 
     def _frames(self) -> Iterator[bytes]:
@@ -234,9 +228,9 @@ class _BlockWalk(Walk):
         self._memo.prove_clear(len(self._order))
         prove(sizes == list(map(len, blocks_of(self._linked_order))))
         for frame in self._closing:
-            self._scan.scan(frame)
+            self._scan.scan(frame, count_containers(frame))
         self._scan.end()
-        return self._compare_closing(self._table.digest)[0]
+        return self._compare_closing(self._before_closing)[0]
 
     def _known_records(self, one: Segment) -> RecordFacts | None:
         facts = self._blocks.known_records(one.checksum)
@@ -255,7 +249,7 @@ class _BlockWalk(Walk):
 
     def _read_new(self, one: Segment) -> bytes:
         block = self._read(one)
-        self._scan.scan(block)
+        self._scan.scan(block, one.after.containers - one.before.containers)
         return block
 
     def _take_records(

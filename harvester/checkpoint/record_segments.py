@@ -14,8 +14,8 @@ from typing import Any
 
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._record_block import SLOTS
+from harvester.checkpoint._slots import values_in_slots
 from harvester.checkpoint._validate_content import ContentReader
-from harvester.checkpoint.walk import values_in_slots
 from harvester.errors import LibraryCorrupt
 
 

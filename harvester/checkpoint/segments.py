@@ -12,9 +12,9 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from harvester.checkpoint._opcodes import CONTAINERS, FRAME_HEAD_BYTES, PROTOCOL
+from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, PROTOCOL, count_containers
 from harvester.checkpoint.layout import FileLayout
 
 FLUSHED = b"\x00\x00\xff\xff"
@@ -41,12 +41,23 @@ class Prefix:
         later.digest.update(frame)
         later.checksum = zlib.adler32(frame, self.checksum)
         later.size_bytes = self.size_bytes + len(frame)
-        later.containers = self.containers + sum(map(frame.count, CONTAINERS))
+        later.containers = self.containers + count_containers(frame)
         return later
 
     def is_at(self, other: Prefix) -> bool:
         """Tell whether two streams are the same up to these places."""
         return self.size_bytes == other.size_bytes and self.digest.digest() == other.digest.digest()
+
+
+Known: TypeAlias = tuple[bytes, Prefix]
+"""A frame, and what is known of the stream after it."""
+
+
+def with_prefixes(frames: Iterable[bytes], known: Prefix) -> Iterator[Known]:
+    """Yield each frame with what is known after it; `known` is before all."""
+    for frame in frames:
+        known = known.after(frame)
+        yield frame, known
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,71 +9,33 @@ file that is not proven this way may still be valid: another program may have wr
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from operator import is_
 from typing import Any, Protocol
 
+from harvester.checkpoint._closing import begins_closing, ids_in, metadata_in, prove_closing
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._list_block import EdgeStarts, ListBlock
 from harvester.checkpoint._opcode_scan import OpcodeScan
-from harvester.checkpoint._opcodes import (
-    CONTAINERS,
-    EMPTY_DICT,
-    EMPTY_SET,
-    FRAME_HEAD_BYTES,
-    MARK,
-    NONE,
-    POP,
-    PROTOCOL,
-    SETITEMS,
-    STOP,
-    TUPLE1,
-    TUPLE2,
-    encode_text,
-    frame,
-    pack_index,
-    put,
-)
+from harvester.checkpoint._opcodes import PROTOCOL, count_containers, frame
+from harvester.checkpoint._proof import prove
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.checkpoint._segment_reader import SegmentReader
+from harvester.checkpoint._slots import Memo, slots_added_to
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import Packed, unpacked
 from harvester.checkpoint.format import metadata_from
 from harvester.checkpoint.layout import FileLayout
-from harvester.checkpoint.segments import Segments
-from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, opcode_scan
-from harvester.checkpoint.validate import read_metadata
-from harvester.checkpoint.writer import (
-    DIGEST_LENGTH,
-    RECORDS,
-    blocks_of,
-    encode_closing,
-    encode_end,
-    encode_fillers,
-    list_key,
-    read_record_key,
-    record_key,
-)
+from harvester.checkpoint.segments import Known, Prefix, Segments, with_prefixes
+from harvester.checkpoint.stream import EndingReader, opcode_scan
+from harvester.checkpoint.writer import RECORDS, blocks_of, encode_closing, list_key, read_record_key, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS, STAMPS, is_gone
 from harvester.model import is_complete, is_sound_id
 
-_LIST, _CLEARED = b"l", 10_000
 BEFORE_ALL = (-1, -1)
-_CLOSING, _METADATA = b"}(" + encode_text("graph"), encode_text("metadata") + b"}("
-_PAIR = re.compile(rb"(?:K(.)|M(..)|J(....)|\x8a\x05(.{5})|\x8a\x06(.{6})|\x8a\x07(.{7}))j....", re.DOTALL)
-"""An id and the slot of its adjacency, in the graph's table."""
-_ADDITION = re.compile(rb"j(?=(....)\()", re.DOTALL)
-"""A slot that a list block adds to. Bytes of a number can look like one."""
-_STORE = re.compile(rb"r(?=(..[^\0]\0))", re.DOTALL)
-"""A slot of a sound that a block stores in. Bytes of a number can look like one."""
-_TEXT_STORE, _LOW_STORES = re.compile(rb"r(?=(..\0\0))", re.DOTALL), b"".join(put(slot) for slot in range(256))
-"""The same of texts, but for the first slots."""
 _HAS_RECORD, _IS_COMPLETE, HAS_LIST, IS_LISTED = 1, 2, 4, 8
 
 
@@ -133,13 +95,23 @@ def walk_checkpoint(packed: Packed, *, keeper: Keeper | None = None, table: Segm
         walk = Walk(list(ids_in(closing)), closing, keeper, compare=keeper is None)
         scan = opcode_scan(packed, ending.size_bytes)
         source = None if table is None else SegmentReader(packed, table)
-        frames = source.frames() if source is not None else frames_of(unpacked(packed))
-        verified = walk.run(scan.through(frames), digest)
+        frames = source.frames() if source is not None else with_prefixes(frames_of(unpacked(packed)), Prefix())
+        verified = walk.run(_scanned(frames, scan), digest)
         if source is not None:
             source.finish(walk.keys, walk.layout())
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
     return verified
+
+
+def _scanned(frames: Iterator[Known], scan: OpcodeScan) -> Iterator[Known]:
+    """Yield the protocol and each frame once it is scanned, to the end."""
+    one, before = next(frames)
+    yield one, before
+    for one, after in frames:
+        scan.scan(one, after.containers - before.containers)
+        yield one, (before := after)
+    scan.end()
 
 
 class NewBlocks:
@@ -156,21 +128,11 @@ class NewBlocks:
     def is_valid(self, key: bytes, block: bytes) -> bool:
         """Tell whether a block has allowed opcodes and values."""
         try:
-            self._scan.scan(block)
+            self._scan.scan(block, count_containers(block))
             self._walk.read_block(key, block, self._starts)
         except (LibraryCorrupt, ValueError, KeyError, TypeError):
             return False
         return True
-
-
-class _NotProven(ValueError):
-    pass
-
-
-def prove(holds: bool) -> None:
-    """Raise `ValueError` unless this holds: the file is then not proven."""
-    if not holds:
-        raise _NotProven
 
 
 class Walk:
@@ -180,12 +142,11 @@ class Walk:
         self._order, self._closing, self._keeper, self._compare = order, closing, keeper, compare
         self.keys: list[bytes] = []
         """Those of all segments after the first."""
-        self._memo = _Memo()
+        self._memo = Memo()
         self._places = {sound_id: place for place, sound_id in enumerate(self._order)}
         self._flags = bytearray(len(self._order))
         self._linked_order: list[int] = []
         self._edges = self._gone = self._latest_us = 0
-        self._containers = self._size_bytes = 0
         self._found_weights = False
         prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
@@ -194,35 +155,36 @@ class Walk:
         bare = {sound_id for sound_id, flags in zip(self._order, self._flags, strict=True) if not flags & _HAS_RECORD}
         return FileLayout(self._order, self._linked_order, bare, self._latest_us)
 
-    def run(self, found: Iterator[bytes], digest: str) -> Verified:
+    def run(self, frames: Iterator[Known], digest: str) -> Verified:
         """Check all frames; raise an error unless they are proven valid.
 
-        Their digest must be `digest`.
+        `digest` is the one that ends the frames after the blocks.
         """
-        again = EndingReader()
-        frames = again.through(found)
-        prove(next(frames) == PROTOCOL)
-        self._size_bytes = len(PROTOCOL)
+        protocol, known = next(frames)
+        prove(protocol == PROTOCOL)
         start, last = 0, BEFORE_ALL
         for part in blocks_of(self._order):
-            last = self._read_records(self._counted(next(frames, b"")), start, part, last)
+            block, known = next(frames, (b"", known))
+            last = self._read_records(block, start, part, last)
             self.keys.append(record_key(part, TEXT_SLOTS + SLOTS * start))
             start += len(part)
         starts, last, sizes = EdgeStarts(), BEFORE_ALL, []
-        for block in frames:
+        block = b""
+        for block, after in frames:
             if begins_closing(block):
                 break
-            known = len(self._linked_order)
-            last = self._read_lists(self._counted(block), starts, last)
-            part = self._linked_order[known:]
+            known = after
+            before = len(self._linked_order)
+            last = self._read_lists(block, starts, last)
+            part = self._linked_order[before:]
             self.keys.append(list_key(part, [TEXT_SLOTS + SLOTS * self._places[sound_id] for sound_id in part]))
             sizes.append(len(part))
         self._memo.prove_clear(len(self._order))
         prove(sizes == list(map(len, blocks_of(self._linked_order))))
-        for _ in frames:
-            pass  # the closing frames are scanned too
-        prove(again.verified_digest() == digest)  # another process may write into the file
-        metadata, processed = self._compare_closing(digest)
+        again = chain([block], (one for one, _ in frames))
+        # These frames are scanned too, and another process may write into the file.
+        prove(all(one == other for one, other in zip(again, self._closing, strict=True)))
+        metadata, processed = self._compare_closing(known)
         if self._keeper is not None:
             self._keeper.keep_facts(metadata, self._places, processed)
         return Verified(
@@ -238,11 +200,6 @@ class Walk:
         else:
             self._memo.make_clear(slots_added_to(block, len(self._order)))
             self._read_lists(block, starts, BEFORE_ALL)
-
-    def _counted(self, block: bytes) -> bytes:
-        self._containers += sum(map(block.count, CONTAINERS))
-        self._size_bytes += len(block)
-        return block
 
     def _read_records(self, block: bytes, start: int, part: list[int], last: tuple[int, int]) -> tuple[int, int]:
         """Check a block of records; return the last one's place in the order."""
@@ -307,12 +264,12 @@ class Walk:
             if stamp > self._latest_us:
                 self._latest_us = stamp
 
-    def _compare_closing(self, digest: str) -> tuple[dict[str, Any], list[int]]:
+    def _compare_closing(self, known: Prefix) -> tuple[dict[str, Any], list[int]]:
         """Compare what follows the blocks with what the writer makes.
 
-        Returns the metadata and the ids of processed sounds.
+        `known` is what is known of the stream before it. Returns the metadata and the ids of processed sounds.
         """
-        named, flags = _metadata_in(self._closing), self._flags
+        named, flags = metadata_in(self._closing), self._flags
         done = _IS_COMPLETE | HAS_LIST
         processed = [sound_id for sound_id in self._linked_order if flags[self._places[sound_id]] & done == done]
         bare = self.layout().bare
@@ -321,146 +278,5 @@ class Walk:
             source=named["source"], space=named["similarity_space"], seeds=set(named["seeds"]), gone=self._gone,
             processed=len(processed), records=len(flags) - len(bare),
         )  # fmt: skip
-        expected = chain(self._tables(processed, bare, metadata), self._end(digest))
-        prove(all(one == other for one, other in zip(expected, self._closing, strict=True)))
+        self.keys += prove_closing(self._closing, encode_closing(self._order, processed, bare, metadata), known)
         return metadata, processed
-
-    def _tables(self, processed: list[int], bare: set[int], metadata: dict[str, Any]) -> Iterator[bytes]:
-        for block in encode_closing(self._order, processed, bare, metadata):
-            self.keys.append(block.key)
-            yield self._counted(block.encode())
-
-    def _end(self, digest: str) -> Iterator[bytes]:
-        """Yield what follows the closing frames, once these are counted."""
-        for one in (*encode_fillers(self._containers, self._size_bytes), encode_end(digest)):
-            self.keys.append(b"")
-            yield one
-
-
-def values_in_slots(block: bytes, slots: Sequence[int]) -> list[dict[Any, Any]]:
-    """Return what one block alone leaves in memo slots."""
-    return _Memo().after(block, slots)
-
-
-class _Memo:
-    """The memo of the whole stream, with one block's sounds at a time.
-
-    One unpickler reads all blocks, but a block finds there neither a text nor a sound of another: those texts are
-    spoiled before it, and the slots of sounds are cleared after it. So it says the same beside other blocks.
-    """
-
-    def __init__(self) -> None:
-        self._stream = io.BytesIO()
-        self._unpickler = RestrictedUnpickler(self._stream)
-        self._spoil = b""
-        """Opcodes that spoil the texts of the last block."""
-
-    def after(self, block: bytes, slots: Sequence[int], *, are_there: bool = False) -> list[dict[Any, Any]]:
-        """Return the dicts that are in these slots after a block.
-
-        `are_there`: the block finds an empty dict in each of them, and stores in no slot of a sound. Raises
-        `ValueError` if the slots are not clear before the block, or hold anything but dicts after it.
-        """
-        there = None
-        if are_there:
-            self._prove_clear(slots)
-            there = self._load(MARK + b"".join([EMPTY_DICT + pack_index(b"r", slot) for slot in slots]) + _LIST + STOP)
-        built = self._run(self._spoil + block, slots)
-        self._spoil = _spoiling(block)
-        prove(set(map(type, built)) <= {dict})
-        if there is not None:
-            prove(all(map(is_, there, built)))
-            self._prove_no_store(block)
-        return built
-
-    def _prove_no_store(self, block: bytes) -> None:
-        """Raise `ValueError` if a block has stored in a slot of a sound."""
-        for match in _STORE.finditer(block, FRAME_HEAD_BYTES):
-            try:
-                stored = self._load(b"j" + match[1] + STOP)
-            except LibraryCorrupt:  # there is nothing in it
-                continue
-            prove(stored is None)
-
-    def make_clear(self, slots: Iterable[int]) -> None:
-        """Let slots hold nothing, as they do after their blocks of records."""
-        self._load(NONE + b"".join([pack_index(b"r", slot) for slot in slots]) + STOP)
-
-    def make_all_clear(self, sounds: int) -> None:
-        """Let the slots of all sounds hold nothing."""
-        for slots in _slots_of(sounds):
-            self.make_clear(slots)
-
-    def prove_clear(self, sounds: int) -> None:
-        """Raise `ValueError` if a block has stored in a slot of another."""
-        for slots in _slots_of(sounds):
-            self._prove_clear(slots)
-
-    def _prove_clear(self, slots: Sequence[int]) -> None:
-        prove(set(self._run(b"", slots)) <= {None})
-
-    def _run(self, opcodes: bytes, slots: Sequence[int]) -> list[Any]:
-        """Return what opcodes leave in memo slots, and clear these."""
-        fetch = b"".join([pack_index(b"j", slot) for slot in slots])
-        clear = b"".join([pack_index(b"r", slot) for slot in slots])
-        return list(self._load(opcodes + MARK + fetch + _LIST + NONE + clear + POP + STOP))
-
-    def _load(self, opcodes: bytes) -> Any:
-        self._stream.seek(0)
-        self._stream.truncate()
-        self._stream.write(PROTOCOL + opcodes)
-        self._stream.seek(0)
-        return decode_pickle(self._unpickler)
-
-
-def _spoiling(block: bytes) -> bytes:
-    """Return opcodes for the slots of texts that a block may store in.
-
-    They leave there what no value may be.
-    """
-    stores = b"".join([b"r" + match[1] for match in _TEXT_STORE.finditer(block, FRAME_HEAD_BYTES)])
-    return EMPTY_SET + _LOW_STORES + stores + POP
-
-
-def _slots_of(sounds: int) -> Iterator[range]:
-    """Yield the slots of all sounds, those of some at a time."""
-    for start in range(0, sounds, _CLEARED):
-        first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
-        yield range(first, end)
-
-
-def slots_added_to(block: bytes, sounds: int) -> Iterator[int]:
-    """Yield the memo slots that a list block may add to, in its order.
-
-    Bytes of a number can look like one, so there may be too many.
-    """
-    end = TEXT_SLOTS + SLOTS * sounds
-    found = (int.from_bytes(match[1], "little") for match in _ADDITION.finditer(block, FRAME_HEAD_BYTES))
-    return (slot for slot in found if TEXT_SLOTS <= slot < end)
-
-
-def begins_closing(frame: bytes) -> bool:
-    """Tell whether a frame is the first one after the blocks."""
-    return frame.startswith(_CLOSING, FRAME_HEAD_BYTES)
-
-
-def ids_in(closing: list[bytes]) -> Iterator[int]:
-    """Yield the ids of the graph's table, which is where every id stands.
-
-    `closing` are the frames after the blocks.
-    """
-    for batch in closing[2:]:
-        if batch.startswith(TUPLE1, FRAME_HEAD_BYTES):
-            return
-        for match in _PAIR.finditer(batch, FRAME_HEAD_BYTES + 1):
-            assert match.lastindex is not None
-            yield int.from_bytes(match[match.lastindex], "little")
-
-
-def _metadata_in(closing: list[bytes]) -> dict[str, Any]:
-    """Return the checked metadata, without the digest that ends it."""
-    block = next((one for one in reversed(closing) if _METADATA in one), b"")
-    end = encode_text("0" * DIGEST_LENGTH) + SETITEMS + TUPLE2 + STOP
-    name, metadata = decode_pickle(RestrictedUnpickler(io.BytesIO(PROTOCOL + block + end)))
-    prove(name == "metadata")
-    return read_metadata(metadata)

@@ -19,7 +19,7 @@ def csv_line(cells: Iterable[str]) -> str:
     line = ",".join(kept)
     if line.count(",") == len(kept) - 1 and not _ODD.search(line):
         return line + "\n"
-    return ",".join(map(_quoted, kept)) + "\n"
+    return ",".join(map(quoted, kept)) + "\n"
 
 
 def disarmed(text: str) -> str:
@@ -27,5 +27,6 @@ def disarmed(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _quoted(cell: str) -> str:
+def quoted(cell: str) -> str:
+    """Return a cell in quotes, if it needs them."""
     return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harvester.exports.csv_text import csv_line, disarmed
+from harvester.exports.csv_text import csv_line, disarmed, quoted
 from harvester.exports.table import joined, plan_columns, rows
 from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Edge, Selected
@@ -67,9 +67,9 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
 
 def encode_csv_rows(names: list[str], table_rows: Iterable[dict[str, Any]], *, faithful: bool = False) -> Iterator[str]:
     """Yield a header of these names and a CSV row for each row."""
-    yield csv_line(_cell(name, faithful) for name in names)
+    yield _line(names, faithful)
     for row in table_rows:
-        yield csv_line(_cell(row.get(name), faithful) for name in names)
+        yield _line(map(row.get, names), faithful)
 
 
 def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
@@ -79,8 +79,7 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
     """
     yield csv_line(["source", "target", "score", "relation", "weights"])
     for edge in selected.edges():
-        values = (edge.source, edge.target, edge.score, edge.relation, edge.weights)
-        yield csv_line(_cell(value, faithful) for value in values)
+        yield _line((edge.source, edge.target, edge.score, edge.relation, edge.weights), faithful)
 
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
@@ -97,15 +96,18 @@ def _ends(edge: Edge) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _line(values: Iterable[Any], faithful: bool) -> str:
+    # Only texts can need quotes, and most cells are numbers or empty.
+    return ",".join(["" if value is None else _cell(value, faithful) for value in values]) + "\n"
+
+
 def _cell(value: Any, faithful: bool) -> str:
-    if value is None:
-        return ""
     kind = type(value)
     if kind is str or kind is list:
         text: str = joined(value)
         if "\0" in text or not text.isascii():
             text = without_lone_surrogates(text.replace("\0", ""))
-        return text if faithful else disarmed(text)
+        return quoted(text if faithful else disarmed(text))
     if kind is bool:
         return "true" if value else "false"
     return repr(value)

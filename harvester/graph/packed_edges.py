@@ -8,6 +8,7 @@ changed.
 from __future__ import annotations
 
 from itertools import chain
+from operator import itemgetter
 from struct import Struct, error
 from typing import Any
 
@@ -16,7 +17,8 @@ from harvester.graph.packed import PackedById
 Neighbours = dict[int, dict[str, Any]]
 
 _EDGE = Struct("<Id")
-_SCORE, _INT, _FLOAT = ["score"], {int}, {float}
+_ONE, _INT, _FLOAT = {1}, {int}, {float}
+_score_of = itemgetter("score")
 
 
 class PackedEdges(PackedById[Neighbours]):
@@ -43,9 +45,12 @@ def _packed(edges: Neighbours) -> bytes | None:
     if not edges:
         return b""
     found = list(edges.values())
-    if any(list(edge) != _SCORE for edge in found):
+    if set(map(len, found)) != _ONE:
         return None
-    scores = [edge["score"] for edge in found]
+    try:
+        scores = list(map(_score_of, found))
+    except KeyError:
+        return None
     if set(map(type, scores)) != _FLOAT or set(map(type, edges)) != _INT:
         return None
     try:

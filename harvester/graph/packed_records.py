@@ -59,6 +59,7 @@ class _Shape:
         sound_id = attributes.get("id")
         if type(sound_id) is not int:
             return None
+        part, user = "", 0
         for name, pieces in self._pieces.items():
             found = attributes[name]
             if name == _PAGE:
@@ -72,10 +73,12 @@ class _Shape:
                 lines = _LINE.join(found.values())
             except TypeError:  # not all are texts
                 return None
-            match = _NUMBER.match(lines, len(pieces[0]) + len(_file_part(sound_id, "")))
-            if match is None or lines != _file_part(sound_id, match[0]).join(pieces):
-                return None
-            values[places[name]] = int(match[0])
+            if not part or lines != part.join(pieces):  # all groups of most sounds have one number
+                match = _NUMBER.match(lines, len(pieces[0]) + len(_file_part(sound_id, "")))
+                if match is None or lines != (part := _file_part(sound_id, match[0])).join(pieces):
+                    return None
+                user = int(match[0])
+            values[places[name]] = user
         return tuple(values)
 
     def unpacked(self, packed: tuple[Any, ...]) -> Attributes:
@@ -190,7 +193,8 @@ def _file_part(sound_id: int, user: object) -> str:
 
 
 def _page_part(username: object, sound_id: object) -> str:
-    return f"/{username}/sounds/{sound_id}/"
+    name = f"{username}".replace(" ", "%20")
+    return f"/{name}/sounds/{sound_id}/"
 
 
 def _packed_group(sound_id: int, group: object) -> tuple[_Template, int] | None:

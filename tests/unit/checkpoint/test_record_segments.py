@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.checkpoint import encode_checkpoint, read_segment, walk, walk_changes
+from harvester.checkpoint import _slots, encode_checkpoint, read_segment, walk_changes
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, NONE, POP, STOP, frame, pack_index
@@ -102,5 +102,5 @@ def test_nothing_is_unpickled_of_a_block_of_something_else(
     what: str, descriptor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_odd_block(descriptor, ODD[what])
-    monkeypatch.setattr(walk, "values_in_slots", lambda *_: pytest.fail("it was unpickled"))
+    monkeypatch.setattr(_slots, "decode_pickle", lambda *_: pytest.fail("it was unpickled"))
     assert walk_changes(descriptor, BlocksInMemory()) is None
