@@ -74,9 +74,23 @@ def interruptible() -> Iterator[None]:
         signal.signal(number, end)
     try:
         yield
+    except Exception as error:
+        if (interrupt := interrupt_in(error)) is not None:
+            raise interrupt from None
+        raise
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+def interrupt_in(error: BaseException | None) -> Interrupted | None:
+    """Return the interrupt of which Python has made this error, or None.
+
+    While a class is made, Python 3.11 turns what its fields raise into an error of its own: a signal may come there.
+    """
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__cause__
+    return error
 
 
 @contextmanager

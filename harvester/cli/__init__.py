@@ -52,6 +52,7 @@ from harvester.cli.streams import ReaderLeft
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, SettingsError, exit_code_table
+from harvester.interrupts import interrupt_in
 from harvester.open_files import limit_of
 from harvester.storage import read_path
 from harvester.told import Level
@@ -176,6 +177,8 @@ def _main() -> None:
     except ReaderLeft:
         sys.exit(128 + signal.SIGPIPE)  # as in `harvester show 1 | head`
     except Exception as error:
+        if (interrupt := interrupt_in(error)) is not None:
+            raise interrupt from None
         if limit := limit_of(error):
             note(f"harvester: {limit}; all saved sounds are safe in the journal")
             sys.exit(SettingsError.exit_code)

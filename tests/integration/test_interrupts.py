@@ -33,20 +33,25 @@ def opening(path, flags, *more, **given):
 def syncing(descriptor):
     send(named(descriptor))
     return real_fsync(descriptor)
-if {call!r} == "import":
+if {call!r} == "class":
+    import dataclasses
+    dataclasses.Field.__set_name__ = lambda field, owner, name: send(owner.__qualname__)
+elif {call!r} == "import":
     sys.meta_path.insert(0, Imports())
 elif {call!r} == "open":
     os.open = opening
 else:
     os.fsync = syncing
 """
-"""The process sends itself a signal when it first imports, opens or syncs what has this text in its name."""
+"""The process sends itself a signal when it first makes, imports, opens or syncs what has this text in its name."""
 
 ENDLESS = "SELECT/**/count(*)FROM/**/range(9000000000)a,range(9000000000)b/**/WHERE/**/a.range*b.range%7=9"
 
 MOMENTS = [
     ("status", "import", "typer"),
     ("status", "import", "harvester.cli.commands.find"),
+    ("find rain --library shelf", "class", "SimilarPage"),
+    ("find rain --library shelf", "class", "LibraryView"),
     ("status --library shelf", "open", ".pkl"),
     ("find rain --library shelf", "open", ".pkl"),
     ("show 1 --library shelf", "open", ".journal"),
@@ -90,9 +95,8 @@ def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
     first = AT_A_MOMENT.format(number=int(number), call=call, text=text)
-    done = (
-        _run_new(first, line, tmp_path) if call == "import" else run(*line.split(), cwd=tmp_path, first=first, key=None)
-    )
+    imports = call in ("import", "class")
+    done = _run_new(first, line, tmp_path) if imports else run(*line.split(), cwd=tmp_path, first=first, key=None)
     words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}.get(number, HUNG_UP)
     assert done.code == 128 + number, done.err
     assert done.err.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
