@@ -287,6 +287,7 @@ def test_events_of_a_journal_that_does_not_know_the_checkpoint_get_none(library:
     theirs = make_library(tmp_path / "theirs", [*make_events(40), Gone(9, NOW_US)])
     with open_store(library) as store:
         grow(store, [Known(41, NOW_US)])
+        store.checkpoint()  # the row stays until a backup has it, and the other checkpoint may lack it
     shutil.copyfile(theirs / CHECKPOINT, library / CHECKPOINT)
     for _ in range(2):
         assert not believed(library)
