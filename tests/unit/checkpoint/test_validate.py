@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.format import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.errors import LibraryCorrupt
 from harvester.model import Linked, Related, Seen, SimilarList
@@ -101,3 +103,29 @@ def test_a_sounds_old_edges_are_freed_before_the_next_sounds_are_made() -> None:
         tracemalloc.stop()
     assert decoded.state.edge_count >= 299 * 40
     assert peak_bytes < 1.65 * kept_bytes
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"added_at": -1}, "invalid added_at"),
+        ({"link_limit": True}, "invalid link_limit"),
+        ({"id": 1}, "the id of another sound"),
+        ({"id": 2.0}, "the id of another sound"),
+        ({"previews": {"a": (1,)}}, "a value that JSON does not have"),
+        ({"name": {"a": {1: 2}}}, "a nested name that is not a text"),
+    ],
+)
+def test_a_rule_holds_for_a_record_like_the_one_before(changes: dict[str, Any], reason: str) -> None:
+    reader, first = ContentReader(10_000), deepcopy(_linked(1))  # records are told apart while both are there
+    reader.attributes(1, first)
+    with pytest.raises(LibraryCorrupt, match=f"sound 2: .*{reason}"):
+        reader.attributes(2, deepcopy(_linked(2)) | changes)
+
+
+def test_records_that_share_a_container_are_refused() -> None:
+    reader = ContentReader(10_000)
+    first = deepcopy(_linked(1))
+    reader.attributes(1, first)
+    with pytest.raises(LibraryCorrupt, match="sound 2: its record shares a container"):
+        reader.attributes(2, deepcopy(_linked(2)) | {"tags": first["tags"]})

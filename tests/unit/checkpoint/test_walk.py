@@ -22,7 +22,7 @@ from harvester.checkpoint.walk import NewBlocks, walk_checkpoint
 from harvester.checkpoint.writer import END_BYTES, blocks_of, encode_end, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
-from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 from tests.support.fuzz_loader import mutants
 from tests.support.histories import events
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
@@ -168,6 +168,18 @@ class _Rewritten:
 def test_a_file_that_changes_while_it_is_read_is_not_proven() -> None:
     before, after = (encode(make_state([Seen(1, make_record(1, name=name), 5)])) for name in ("rain", "hail"))
     assert [walk_checkpoint(_Rewritten(before, after, readings)) is not None for readings in range(3)] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("changed", [slice(1, 2), slice(2, None)], ids=["a block", "what follows the blocks"])
+def test_a_file_of_which_a_part_changes_between_two_readings_is_not_proven(changed: slice) -> None:
+    before, after = (
+        list(encode_stream(make_state([Seen(1, make_record(1, name=name), 5), Seeded(seeds)]), Encoded()))
+        for name, seeds in (("rain", (1,)), ("hail", (2,)))
+    )
+    mixed = [*before]
+    mixed[changed] = after[changed]
+    one, other = (zlib.compress(b"".join(frames)) for frames in (before, mixed))
+    assert [walk_checkpoint(_Rewritten(one, other, readings)) is not None for readings in (1, 2)] == [False, True]
 
 
 def test_a_new_block_has_no_opcode_that_files_may_not_have() -> None:
