@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, SupportsIndex
@@ -147,7 +148,7 @@ def _report(view: LibraryView, wanted: int) -> SoundReport:
         id=wanted,
         processed=facts["processed"],
         gone=facts["gone"],
-        record=facts["record"],
+        record=deepcopy(facts["record"]),  # an opened library keeps its own
         gen_ai_wish=facts["gen_ai_wish"],
         similar_list=facts["list"],
         stamps=facts["stamps"],

@@ -153,6 +153,15 @@ def test_an_index_is_brought_up_to_date_for_a_library_that_is_opened(library: Pa
     assert opened[3].is_gone
 
 
+def test_a_shown_record_may_be_changed_by_who_asked(library: Path) -> None:
+    with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
+        opened = harvester.Library.open(library)
+    shown = harvester.show(3, library=opened)
+    assert shown.record is not None
+    shown.record["tags"].append("of mine")
+    assert "of mine" not in opened[3].tags
+
+
 def test_a_sound_that_a_newer_list_lacks_is_not_listed_by_it(library: Path) -> None:
     with every_library_gets_one(), open_store(library) as store:
         harvester.status(library)
