@@ -19,5 +19,5 @@ from harvester.index.place import (
     remove_files_of,
     write_sealed,
 )
-from harvester.index.reader import open_index, opened_index
+from harvester.index.reader import open_index
 from harvester.index.state import IndexedState

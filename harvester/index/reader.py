@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,6 @@ _BLOCKS_AT_HAND = 16
 
 Attributes = dict[str, Any]
 Neighbours = dict[int, dict[str, Any]]
-
-
-@contextmanager
-def opened_index(folder: Path, library: Path) -> Iterator[Index]:
-    """Open the index of a library for the block, as `open_index` does.
-
-    Raises also in the block what it raises; then no answer counts.
-    """
-    with closing(open_index(folder, library)) as index:
-        yield index
 
 
 def open_index(folder: Path, library: Path) -> Index:

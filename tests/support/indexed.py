@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
 from harvester.clock import SystemClock
 from harvester.errors import HarvesterError
+from harvester.index import place as places
+from harvester.storage import full_sync, write_atomically
 from tests.support.samples import NOW_US
 
 QUERIES = (
@@ -65,3 +69,20 @@ def tables_of_every_library_are_kept() -> Any:
 def nothing_is_loaded() -> Any:
     """Fail when a library is loaded: the answer then does not come from its index or its tables."""
     return mock.patch("harvester.actions.default_library.load_view", side_effect=AssertionError("it was loaded"))
+
+
+def note_order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that gets the order of syncs, renames and seals from now on."""
+    done: list[str] = []
+
+    def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def note_and_act(*given: Any) -> Any:
+            done.append(name)
+            return act(*given)
+
+        return note_and_act
+
+    monkeypatch.setattr(places, "full_sync", noted("sync", full_sync))
+    monkeypatch.setattr(places, "write_atomically", noted("seal", write_atomically))
+    monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
+    return done

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import joblib
@@ -25,10 +24,10 @@ from harvester.index import place as places
 from harvester.index import reader, schema
 from harvester.library import keep_index, load_view
 from harvester.model import Event, Gone, Known
-from harvester.storage import CHECKPOINT, VECTORS, full_sync, write_atomically
+from harvester.storage import CHECKPOINT, VECTORS
 from tests.support.command import call
 from tests.support.dying import die_at_call
-from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
+from tests.support.indexed import answers, every_library_gets_one, note_order, nothing_is_loaded, outcome, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
 IDS, QUERIES = (1, 2, 3, 7, 41), ("rain", "sound 1", "zebra")
@@ -378,18 +377,7 @@ def test_what_killed_builds_and_removed_libraries_left_is_removed(library: Path,
 def test_an_index_is_on_the_disk_before_it_has_its_name_and_its_name_before_its_seal(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[str] = []
-
-    def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def note_and_act(*given: Any) -> Any:
-            done.append(name)
-            return act(*given)
-
-        return note_and_act
-
-    monkeypatch.setattr(places, "full_sync", noted("sync", full_sync))
-    monkeypatch.setattr(places, "write_atomically", noted("seal", write_atomically))
-    monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
+    done = note_order(monkeypatch)
     index_of(library)[1].unlink()
     harvester.status(library)
     assert done == ["sync", "rename", "seal", "rename"]

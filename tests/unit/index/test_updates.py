@@ -23,7 +23,7 @@ import harvester
 from harvester.checkpoint import changes, encode_checkpoint, load_checkpoint, load_digest, writer
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LibraryTally, SoundGraph
-from harvester.index import Binding, IndexUnusable, build, build_index, opened_index, update_index
+from harvester.index import Binding, IndexUnusable, build, build_index, open_index, update_index
 from harvester.index.place import place_of
 from harvester.library import renew_index
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
@@ -56,7 +56,7 @@ def put(folder: Path, state: SoundGraph) -> str:
 
 def update(indexes: Path, library: Path, digest: str) -> Path:
     made = update_index(indexes, library, "").index
-    with opened_index(indexes, library) as index:
+    with closing(open_index(indexes, library)) as index:
         assert index.binding == Binding(digest, "")
     return made
 
@@ -72,7 +72,7 @@ def read(indexes: Path, library: Path) -> tuple[dict[str, list[Any]], LibraryTal
     """Return the tables of a library's proven index but for its counts, and these."""
     tables = tables_of(place_of(indexes, library).index)
     tables["meta"] = [row for row in tables["meta"] if row[0] != "tally"]
-    with opened_index(indexes, library) as index:
+    with closing(open_index(indexes, library)) as index:
         return tables, index.tally()
 
 
@@ -105,7 +105,7 @@ def test_the_counts_of_a_changed_library_need_only_the_sounds_that_changed(
         state, changed = make_state(history), make_state([*history, *more])
         build_index(indexes, library, Binding(put(library, state), ""))
         touched = set().union(*map(touched_by, more))
-        with opened_index(indexes, library) as index:
+        with closing(open_index(indexes, library)) as index:
             found = index.tally_without(LibraryTally.around(state, touched), touched)
             found.add(LibraryTally.around(changed, touched))
         assert found == LibraryTally.of(changed)
@@ -165,7 +165,7 @@ def test_a_list_that_is_gone_and_a_word_that_no_sound_has_now_are_gone_from_the_
     with small_blocks():
         put(library, make_state([*make_events(60), Known(70, NOW_US), named]))
         update(tmp_path / "index", library, load_digest(library / CHECKPOINT))
-        with opened_index(tmp_path / "index", library) as index:
+        with closing(open_index(tmp_path / "index", library)) as index:
             assert "unheard" in index.tokens_near("unheard")
         unlinked = [one for one in make_events(60) if not (isinstance(one, Linked) and one.sound_id == 50)]
         for state in (make_state([*unlinked, Known(70, NOW_US), linked]), make_state([*unlinked, Known(70, NOW_US)])):
@@ -182,7 +182,7 @@ def test_the_oldest_record_and_the_last_news_are_found_without_the_sounds_that_h
     oldest = LibraryTally.of(state).extremes.oldest
     assert oldest is not None
     changed = grown(Gone(oldest[1], LATER))
-    with opened_index(tmp_path / "index", library) as index:
+    with closing(open_index(tmp_path / "index", library)) as index:
         tally = index.tally_without(LibraryTally.around(state, [oldest[1]]), [oldest[1]])
         tally.add(LibraryTally.around(changed, [oldest[1]]))
         assert tally == LibraryTally.of(changed)
@@ -322,11 +322,11 @@ def test_an_update_killed_at_any_moment_leaves_no_index_that_errs(library: Path,
             digest = put(library, state := grown(*[Gone(10 + one, LATER) for one in range(number + 1)]))
             assert killed_update(indexes, library, digest, draws.randrange(calls // 4))
             try:
-                with opened_index(indexes, library) as index:
+                with closing(open_index(indexes, library)) as index:
                     assert index.tally() == LibraryTally.of(state)
             except IndexUnusable:
                 put(library, earlier)
-                with suppress(IndexUnusable), opened_index(indexes, library) as index:
+                with suppress(IndexUnusable), closing(open_index(indexes, library)) as index:
                     assert index.tally() == LibraryTally.of(earlier)
                 digest = put(library, state)
                 build_index(indexes, library, Binding(digest, ""))

@@ -23,13 +23,12 @@ from harvester.actions.selecting import select_from
 from harvester.errors import SettingsError
 from harvester.exports import write_tables
 from harvester.index import TABLES, place_of
-from harvester.index import place as places
 from harvester.library import kept_tables
 from harvester.model import Event, Gone, Known
-from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL, full_sync, write_atomically
+from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL
 from tests.support.command import call
 from tests.support.dying import die_at_call
-from tests.support.indexed import nothing_is_loaded, outcome, tables_of_every_library_are_kept
+from tests.support.indexed import note_order, nothing_is_loaded, outcome, tables_of_every_library_are_kept
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
 ALL_ROWS = (
@@ -413,18 +412,7 @@ def test_a_failed_build_changes_no_answer(library: Path) -> None:
 def test_tables_are_on_the_disk_before_they_have_their_name_and_their_name_before_their_seal(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[str] = []
-
-    def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def note_and_act(*given: Any) -> Any:
-            done.append(name)
-            return act(*given)
-
-        return note_and_act
-
-    monkeypatch.setattr(places, "full_sync", noted("sync", full_sync))
-    monkeypatch.setattr(places, "write_atomically", noted("seal", write_atomically))
-    monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
+    done = note_order(monkeypatch)
     remove_seal(*kept_of(library))
     harvester.sql("SELECT 1", library=library)
     assert done == ["sync", "rename", "seal", "rename"]
