@@ -167,7 +167,8 @@ def test_a_sound_that_a_newer_list_lacks_is_not_listed_by_it(library: Path) -> N
         harvester.status(library)
         before = harvester.show(2, library=library).listed_by
         newer = SimilarList((), NOW_US + 10**9, 25)
-        grow(store, [Linked(one["id"], newer) for one in before])
+        passing = Linked(20, SimilarList(((2, 0.5),), NOW_US + 10**8, 25))
+        grow(store, [passing, Linked(20, newer), *(Linked(one["id"], newer) for one in before)])
         with nothing_is_loaded():
             assert before
             assert harvester.show(2, library=library).listed_by == ()
