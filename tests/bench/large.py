@@ -37,6 +37,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(code)
 """
+_SQL = "SELECT count(*) FROM sounds WHERE name ILIKE '%rain%'"
 _OPEN = "import harvester; print(harvester.Library.open('lib')[{}].name)"
 _LOAD = "import joblib; joblib.load('lib/freesound_library.pkl')"
 _DUCKDB = "import duckdb; print(duckdb.sql(\"select count(*) from 'sounds.parquet' where name ilike '%rain%'\"))"
@@ -118,6 +119,7 @@ def run() -> Table:
             ("show", sound_id), ("show", sound_id), ("find", "rain"), ("find", "e"), ("status",), ("check",),
             ("export", "csv", "--output", "sounds.csv"),
             ("export", "parquet", "--output", "sounds.parquet"),
+            ("sql", _SQL), ("sql", _SQL),
         )  # fmt: skip
         for command in commands:
             name = " ".join(map(str, command[: 2 if command[0] in ("export", "find") else 1]))
