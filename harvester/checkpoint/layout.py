@@ -45,9 +45,16 @@ def layout_of(state: SoundGraph, last: FileLayout | None = None) -> FileLayout:
             lambda one: (value(one, "linked_at") or 0, one),
         ),
         {one for one in last.bare | touched if value(one, "fetched_at") is None},
-        # An earlier stamp than the latest may have replaced it.
-        latest_us if latest_us >= last.latest_us else latest_stamp(state),
+        _latest_us(state, last.latest_us, latest_us),
     )
+
+
+def _latest_us(state: SoundGraph, last_us: int, changed_us: int) -> int:
+    """Return the latest stamp, that of the last file and of changes known."""
+    # In a known sound, an earlier stamp than the latest may have replaced it.
+    if changed_us < last_us and (state.changed.records or state.changed.lists):
+        return latest_stamp(state)
+    return max(last_us, changed_us)
 
 
 def _in_order(known: list[int], moved: set[int], key: Callable[[int], tuple[int, int]]) -> list[int]:

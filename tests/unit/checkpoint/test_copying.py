@@ -372,11 +372,14 @@ def test_the_timestamp_goes_back_when_an_earlier_list_replaces_the_latest(tmp_pa
     assert latest_stamp(saved.state) == NOW_US + 3_000_000_000
 
 
-def test_a_save_reads_no_stamp_of_an_unchanged_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_us", [NOW_US + 5_000, 5])
+def test_a_save_reads_no_stamp_of_an_unchanged_sound(
+    at_us: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saved = Saved(tmp_path / CHECKPOINT, make_state(many()))
     saved.save()
     saved.load()
-    saved.state.apply(Seen(1_000, make_record(1_000), NOW_US + 5_000))
+    saved.state.apply(Seen(1_000, make_record(1_000), at_us))
     expected = fully(saved.state)
     with monkeypatch.context() as patched:
         patched.setattr(LibraryGraph, "stamps", None)
