@@ -38,6 +38,18 @@ def find_library(given: StrPath | None) -> Path:
     return sandbox if holds_library(sandbox) and not holds_library(real) else real
 
 
+def folder_of(library: LibraryLike) -> Path | None:
+    """Return the folder of a library, or None for an opened one.
+
+    Raises `LibraryNotFound` for a folder without a library.
+    """
+    if library is not None and not isinstance(library, str | os.PathLike):
+        return None
+    folder = find_library(library)
+    require_library(folder)
+    return folder
+
+
 @contextmanager
 def open_view(library: LibraryLike, *, on_disk: bool | None = None) -> Iterator[LibraryView]:
     """Yield a view of the library; `on_disk` is that of `load_view`.
@@ -45,12 +57,8 @@ def open_view(library: LibraryLike, *, on_disk: bool | None = None) -> Iterator[
     It is what an opened library holds, else what is on disk now; `LibraryNotFound` if that is no library. An error that
     the block raises gets the view's notices as its notes.
     """
-    if library is None or isinstance(library, str | os.PathLike):
-        folder = find_library(library)
-        require_library(folder)
-        view = load_view(folder, on_disk=on_disk)
-    else:
-        view = library.view
+    folder = folder_of(library)
+    view = library.view if folder is None else load_view(folder, on_disk=on_disk)  # type: ignore[union-attr]  # opened
     try:
         yield view
     except HarvesterError as error:

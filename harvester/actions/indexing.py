@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harvester.actions.afterwards import Work, afterwards
-from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.actions.default_library import LibraryLike, folder_of, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
 from harvester.index import remove_files_of
@@ -19,7 +19,6 @@ from harvester.library import (
     keep_index,
     load_view,
     renew_index,
-    require_library,
     view_index,
 )
 
@@ -37,14 +36,12 @@ def ask(library: LibraryLike, answer: Callable[[LibraryView], T], *, is_first: b
     is read, and then the index of a large one is built, so that the next answer is fast; `is_first`: the next one comes
     soon, so it is built at once. Raises as `open_view` does, and what `answer` raises.
     """
-    indexes = None
-    if library is None or isinstance(library, str | os.PathLike):
-        indexes = index_folder()
-        folder = find_library(library)
-        require_library(folder)
-        if indexes is not None and (found := answer_from_index(folder, indexes, answer)) is not None:
+    folder = folder_of(library)
+    indexes = None if folder is None else index_folder()
+    if folder is not None and indexes is not None:
+        if (found := answer_from_index(folder, indexes, answer)) is not None:
             return found
-        if indexes is not None and (line := renew_index(folder, indexes)):
+        if line := renew_index(folder, indexes):
             afterwards(Work(lambda: line))
             if (found := answer_from_index(folder, indexes, answer)) is not None:
                 return found

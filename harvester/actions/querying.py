@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from harvester.actions.afterwards import Work, afterwards
-from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.actions.default_library import LibraryLike, folder_of, open_view
 from harvester.actions.indexing import index_folder
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
@@ -32,7 +31,6 @@ from harvester.library import (
     digest_of_analysis,
     keep_tables,
     proven_tables,
-    require_library,
 )
 from harvester.storage import disk_errors, read_path, write_atomically
 
@@ -77,13 +75,10 @@ def _ask(library: LibraryLike, chosen: Selection, statement: str) -> SqlResult:
 
     The tables of a large library without a selection are kept then.
     """
-    indexes = None
-    if chosen == Selection() and (library is None or isinstance(library, str | os.PathLike)):
-        indexes = index_folder()
-        folder = find_library(library)
-        require_library(folder)
-        if indexes is not None and (found := _ask_kept(folder, indexes, statement)) is not None:
-            return found
+    folder = folder_of(library) if chosen == Selection() else None
+    indexes = None if folder is None else index_folder()
+    if folder is not None and indexes is not None and (found := _ask_kept(folder, indexes, statement)) is not None:
+        return found
     with open_view(library, on_disk=True) as view:
         analysis = None if indexes is None or not can_keep(view) else _digest_of_analysis(view.folder)
         selected, notices = select_from(view, chosen)
