@@ -20,7 +20,7 @@ from harvester.freesound import count_requests
 from harvester.graph import LibraryTally
 from harvester.index import IndexedState
 from harvester.library import LibraryView, list_backups, require_library
-from harvester.reports import count_tally, describe_tally, with_deferred
+from harvester.reports import count_library, describe_tally
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -127,14 +127,11 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
     state = view.state
-    later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
     tally = state.tally() if isinstance(state, IndexedState) else LibraryTally.of(state)
-    deferred = sum(one in state and state.is_pending(one) for one in later)
-    counts = with_deferred(count_tally(tally, state.source, len(state.seeds)), deferred)
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),
-        **counts,
+        **count_library(state, view.deferrals, now_us, tally),
         "last_checkpoint_at": view.last_checkpoint_at,
         "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
         "unsaved": view.unsaved,

@@ -8,9 +8,7 @@ from harvester.reports.plots import save_plots
 from harvester.reports.sound import describe_sound
 from harvester.reports.status import (
     count_library,
-    count_tally,
     describe_content,
     describe_tally,
     list_deferred,
-    with_deferred,
 )

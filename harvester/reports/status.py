@@ -20,21 +20,14 @@ def count_library(
 ) -> dict[str, Any]:
     """Return the counts of `status --json`, all zero if empty.
 
-    `tally` may pass that of the state to save the time.
-    """
-    counts = count_tally(tally or LibraryTally.of(state), state.source, len(state.seeds))
-    later = (one for one in deferrals.values() if one.next_try_at > now_us)
-    return with_deferred(counts, sum(one.sound_id in state and state.is_pending(one.sound_id) for one in later))
-
-
-def count_tally(tally: LibraryTally, source: str, seeds: int) -> dict[str, Any]:
-    """Return the counts of `status --json` of a library with this tally.
-
-    `seeds` is their number. No sound counts as deferred. `edges` are those that the library holds: those of
+    `tally` may pass that of the state to save the time. `edges` are those that the library holds: those of
     `edge_kinds`, which exports and the map show, and the `hidden_edges` from or to sounds that are gone. An edge with
     several kinds is counted for each.
     """
+    tally = tally or LibraryTally.of(state)
     numbers, shown = tally.numbers, tally.kinds - tally.hidden_kinds
+    later = (one.sound_id for one in deferrals.values() if one.next_try_at > now_us)
+    deferred = sum(sound_id in state and state.is_pending(sound_id) for sound_id in later)
     return {
         "nodes": numbers["nodes"],
         "edges": numbers["edges"],
@@ -43,21 +36,13 @@ def count_tally(tally: LibraryTally, source: str, seeds: int) -> dict[str, Any]:
         "processed": numbers["processed"],
         "lists": numbers["lists"],
         "computed_lists": numbers["computed_lists"],
-        "frontier": numbers["pending"],
-        "deferred": 0,
+        "frontier": numbers["pending"] - deferred,
+        "deferred": deferred,
         "gone": numbers["gone"],
         "without_record": numbers["without_record"],
-        "source": source,
-        "seeds": seeds,
+        "source": state.source,
+        "seeds": len(state.seeds),
     }
-
-
-def with_deferred(counts: Mapping[str, Any], deferred: int) -> dict[str, Any]:
-    """Return counts of `count_library` that were made without deferrals.
-
-    `deferred` of the pending sounds are deferred now.
-    """
-    return {**counts, "frontier": counts["frontier"] - deferred, "deferred": deferred}
 
 
 def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
