@@ -31,13 +31,12 @@ from harvester.graph.event_rules import (
     keep_possible,
 )
 from harvester.graph.excerpt import Excerpt, take_excerpt
-from harvester.graph.lent import Below, LaidOver
+from harvester.graph.lent import LaidOver
 from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, missing_words, suggest
 from harvester.graph.on_disk import OnDiskState
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
-from harvester.graph.queries import KnownSounds
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.small_graph import SmallGraph
 from harvester.graph.sound import Sound

@@ -24,7 +24,6 @@ _LINE = "\n"
 _NUMBER = re.compile("(?:0|[1-9][0-9]{0,17})(?![0-9])")
 _MOST_SHAPES = 4096
 """More shapes than these are no regularity: further sounds are kept as dicts."""
-_ABSENT = object()
 
 
 class _Template(NamedTuple):

@@ -22,7 +22,6 @@ from harvester.index.build import Binding
 from harvester.index.fill import edge_of, extremes_without
 from harvester.index.place import IndexUnusable, digest_of_file, place_of, proven, read_seal
 from harvester.index.schema import (
-    PENDING,
     SCHEMA,
     TOKEN,
     connect,
@@ -170,11 +169,7 @@ class Index:
 
     def by_place(self, sound_ids: Iterable[int]) -> list[int]:
         """Return those of these sounds that are there, in the file's order."""
-        return [sound_id for _, sound_id, _ in sorted(self._places(sound_ids))]
-
-    def count_pending(self, sound_ids: Iterable[int]) -> int:
-        """Return how many of these sounds are in the library and pending."""
-        return sum(bool(flags & PENDING) for _, _, flags in self._places(sound_ids))
+        return [sound_id for _, sound_id in sorted(self._places(sound_ids))]
 
     def attributes(self, sound_id: int) -> Attributes:
         """Return the attributes of a sound, as the loaded library has them.
@@ -247,13 +242,13 @@ class Index:
                 if encode(str(sound_id)) not in found:
                     yield str(sound_id)
 
-    def _places(self, sound_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Yield place, id and flags of those of these sounds that are there."""
+    def _places(self, sound_ids: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield place and id of those of these sounds that are there."""
         ids = list(sound_ids)
         for at in range(0, len(ids), _BATCH):
             part = ids[at : at + _BATCH]
             marks = ",".join("?" * len(part))
-            yield from self.rows(f"SELECT place, id, flags FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
+            yield from self.rows(f"SELECT place, id FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
 
     def _read(self, size_bytes: int, offset: int) -> bytes:
         return os.pread(self.checkpoint, size_bytes, offset)
