@@ -2,7 +2,7 @@
 
 Owns a state whose records, lists and edges are in a temporary file, where they are as cheap to read in one order as in
 another. It is made while the checkpoint is walked, so nothing in it is unchecked. In memory it has about 100 bytes a
-sound instead of 5 kB. For whoever only reads.
+sound instead of 5 kB. For commands and programs that only read.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Count a library's content in counts that add up and subtract.
 
 Owns what each sound and each edge contributes to the counts. So the counts of a changed library are those of before,
-less what the changed sounds contributed then, plus what they contribute now: nobody reads the others. The earliest and
-the latest stamp are not of that kind: whoever subtracts must know them for the sounds that are left.
+less what the changed sounds contributed then, plus what they contribute now; the other sounds are not read. The
+earliest and the latest stamp do not subtract: the caller gives those of the sounds that are left.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Seal:
     """What an index must be, and of which checkpoint.
 
     Both are SHA-256 of whole files, in hexadecimal. `library` is the path of the library's folder: where it is gone, so
-    is its index soon. `about` is a text of whoever made the index.
+    is its index soon. `about` is a text of the code that made the index.
     """
 
     index: str

@@ -21,7 +21,7 @@ _FEWEST_BLOCKS = 64
 class IndexedState(OnDiskState):
     """The state that a proven index describes, until events change it.
 
-    It takes 100 bytes a sound in memory at most, and none for what nobody asks for.
+    It takes 100 bytes a sound in memory at most, and reads a sound only when it is asked for.
     """
 
     def __init__(self, index: Index) -> None:
@@ -107,8 +107,8 @@ class _InOrder:
 class _IndexedAttributes(_InOrder):
     """The attributes of the sounds in the checkpoint.
 
-    A few are read from their blocks. Whoever reads so many that reading the whole file would have been faster gets the
-    rest from a temporary file, where one sound is as cheap as another.
+    A few are read from their blocks. Once as many blocks were read as the file has, the rest comes from a temporary
+    file, where one sound is as cheap as another.
     """
 
     def __init__(self, index: Index, count: int) -> None:
